@@ -1,0 +1,382 @@
+"""Talk to the daemon: connect or start it, submit, follow, cancel, fetch.
+
+with Client.connect() as client:
+    job = client.submit(Request(entry=Source("scene.py", text), scenes=("Demo",)))
+    result = job.result(on_progress=lambda current, total, message: print(current, total))
+    client.fetch(result.artifacts[0], Path("demo.mp4"))
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import zmq
+
+from manim_daemon import launch
+from manim_daemon.errors import DaemonUnavailable, Incompatible, InvalidRequest, JobFailed
+from manim_daemon.protocol import (
+    PROTOCOL_VERSION,
+    Accepted,
+    Artifact,
+    Attach,
+    Call,
+    Cancel,
+    Chunk,
+    Command,
+    Done,
+    ErrorKind,
+    Failure,
+    Fetch,
+    GetJob,
+    GetLogs,
+    GetStatus,
+    Hello,
+    Job,
+    JobEvent,
+    Jobs,
+    JobState,
+    ListJobs,
+    Logs,
+    NeedAssets,
+    Note,
+    Progress,
+    Push,
+    Put,
+    Refused,
+    Reply,
+    Request,
+    Result,
+    Shutdown,
+    StateChanged,
+    Status,
+    Submit,
+    decode_from_daemon,
+    encode,
+)
+from manim_daemon.runfile import Connection, read_connection
+from manim_daemon.settings import Settings
+
+__all__ = ["Client", "JobHandle", "JobResult", "OnProgress"]
+
+OnProgress = Callable[[int, int, str], None]
+
+_CALL_TIMEOUT_S = 30.0
+_HELLO_TIMEOUT_S = 5.0
+_POLL_S = 0.2
+_CHUNK = 4 * 1024 * 1024
+_HEARTBEAT_MS = 2_000
+_HEARTBEAT_TIMEOUT_MS = 10_000
+
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """How a job ended well."""
+
+    job: str
+    cached: bool
+    elapsed_s: float
+    artifacts: tuple[Artifact, ...]
+    timings_s: Mapping[str, float]
+    notes: tuple[str, ...]
+
+
+class JobHandle:
+    """One job of the daemon's, seen from a client. Not thread-safe, like the client."""
+
+    def __init__(self, client: Client, job: str) -> None:
+        self.id = job
+        self._client = client
+
+    def events(self) -> Iterator[JobEvent]:
+        """Yield the job's events in order, up to and including its final StateChanged.
+
+        Connects again by itself when the daemon was restarted. A KeyboardInterrupt passes through;
+        the job goes on until `cancel` is called or the client closes.
+        Raises DaemonUnavailable.
+        """
+        seen = 0
+        self._client._attach(self.id, seen)
+        while True:
+            push = self._client._next_push(self.id)
+            if push is None:
+                self._client._ensure_connected(self.id, seen)
+                continue
+            if push.seq:
+                if push.seq <= seen:
+                    continue
+                seen = push.seq
+            yield push.event
+            if isinstance(push.event, StateChanged) and push.event.state.is_final:
+                return
+
+    def result(self, on_progress: OnProgress | None = None) -> JobResult:
+        """Wait for the end. Raises JobFailed when the job failed or was cancelled.
+
+        `on_progress(current, total, message)` hears frames of the current play and its name.
+        """
+        artifacts: list[Artifact] = []
+        notes: list[str] = []
+        failure = Failure(ErrorKind.WORKER_CRASHED, "The job failed without saying why.")
+        for event in self.events():
+            match event:
+                case Artifact():
+                    artifacts.append(event)
+                case Note(message):
+                    notes.append(message)
+                case Failure():
+                    failure = event
+                case Progress() if on_progress:
+                    on_progress(event.frame, event.frames, event.name)
+                case StateChanged(state, cached, elapsed_s, timings_s) if state.is_final:
+                    if state is JobState.SUCCEEDED:
+                        found = tuple(artifacts)
+                        return JobResult(self.id, cached, elapsed_s, found, timings_s, tuple(notes))
+        raise JobFailed(failure)
+
+    def cancel(self) -> None:
+        """Ask the daemon to end the job; the final event follows. Raises InvalidRequest."""
+        self._client.cancel(self.id)
+
+
+class Client:
+    """A connection to the daemon. Use one per thread; a context manager."""
+
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        self._settings = settings
+        self._connection = connection
+        self._next_id = 0
+        self._pushes: dict[str, deque[Push]] = {}
+        self._context = zmq.Context()
+        self._socket = self._open()
+
+    @classmethod
+    def connect(cls, settings: Settings | None = None, *, start: bool = True) -> Self:
+        """Connect to the user's daemon; start one when none runs and `start` is true.
+
+        Raises DaemonUnavailable, Incompatible.
+        """
+        settings = settings or Settings.load()
+        client = cls(settings, _find_daemon(settings, start=start))
+        try:
+            client._hello()
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the daemon soon cancels this client's unfinished jobs."""
+        self._socket.close(linger=0)
+        self._context.destroy(linger=0)
+
+    def submit(self, request: Request, files: Mapping[str, Path] | None = None) -> JobHandle:
+        """Send `request`; `files` maps the SHA-256 of each asset to where its content lies.
+
+        Assets go over the wire only when the daemon lacks them.
+        Raises InvalidRequest, DaemonUnavailable.
+        """
+        submit = Submit(request, secrets.token_hex(16))
+        while True:
+            result = self._ask(submit)
+            if not isinstance(result, NeedAssets):
+                return JobHandle(self, _expect(result, Accepted).job)
+            for sha256 in result.sha256:
+                self._upload(sha256, (files or {}).get(sha256))
+
+    def fetch(self, artifact: Artifact, destination: Path) -> Path:
+        """Write the artifact's content to the file `destination`, atomically, hash verified.
+
+        Raises InvalidRequest when the daemon's store no longer has it.
+        """
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        fd, name = tempfile.mkstemp(dir=destination.parent, prefix=f".{destination.name}.")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                for chunk in self._chunks(artifact):
+                    file.write(chunk)
+            os.chmod(name, 0o644)
+            os.replace(name, destination)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return destination
+
+    def read(self, artifact: Artifact) -> bytes:
+        """Return the artifact's content, hash verified. Raises InvalidRequest."""
+        return b"".join(self._chunks(artifact))
+
+    def status(self) -> Status:
+        """Return how the daemon is."""
+        return self._call(GetStatus(), Status)
+
+    def jobs(self, limit: int = 20) -> tuple[Job, ...]:
+        """Return the newest jobs, newest first."""
+        return self._call(ListJobs(limit), Jobs).jobs
+
+    def job(self, job: str) -> Job:
+        """Return one job by id or the beginning of one. Raises InvalidRequest."""
+        return self._call(GetJob(job), Job)
+
+    def logs(self, job: str) -> str:
+        """Return what a job printed. Raises InvalidRequest."""
+        return self._call(GetLogs(job), Logs).text
+
+    def cancel(self, job: str) -> None:
+        """Cancel a job by id or the beginning of one. Raises InvalidRequest when it is over."""
+        self._call(Cancel(self.job(job).id), Done)
+
+    def shutdown(self) -> None:
+        """Stop the daemon and wait until it is gone."""
+        self._call(Shutdown(), Done)
+        launch.stop(self._settings)
+
+    # The wire.
+
+    def _open(self) -> zmq.Socket[bytes]:
+        opened = self._context.socket(zmq.DEALER)
+        opened.set(zmq.LINGER, 0)
+        opened.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+        opened.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+        opened.set(zmq.CURVE_SERVERKEY, self._connection.server_key.encode())
+        opened.set(zmq.CURVE_PUBLICKEY, self._connection.client_public.encode())
+        opened.set(zmq.CURVE_SECRETKEY, self._connection.client_secret.encode())
+        opened.connect(self._connection.address)
+        return opened
+
+    def _hello(self) -> None:
+        _expect(self._ask(Hello(), _HELLO_TIMEOUT_S), Done)
+
+    def _call(self, command: Command, kind: type[_R]) -> _R:
+        return _expect(self._ask(command), kind)
+
+    def _ask(self, command: Command, timeout_s: float = _CALL_TIMEOUT_S) -> Result:
+        self._next_id += 1
+        call = Call(self._next_id, command)
+        self._socket.send(encode(call))
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            reply = self._receive(_POLL_S)
+            if isinstance(reply, Reply) and reply.id == call.id:
+                return reply.result
+            if reply is None and not launch.is_alive(self._settings):
+                raise DaemonUnavailable(
+                    "The daemon has stopped.", "Run it again: a new daemon will start."
+                )
+        raise DaemonUnavailable(
+            f"The daemon did not answer within {timeout_s:g} seconds.",
+            "Restart it: `manim-kernel daemon restart` or `%manim_daemon restart`.",
+        )
+
+    def _receive(self, timeout_s: float) -> Reply | None:
+        """Return the next reply, or None when `timeout_s` passed; keep pushes for their jobs."""
+        if not self._socket.poll(int(timeout_s * 1000)):
+            return None
+        message = decode_from_daemon(self._socket.recv())
+        if isinstance(message, Push):
+            self._pushes.setdefault(message.job, deque()).append(message)
+        return message if isinstance(message, Reply) else None
+
+    def _next_push(self, job: str) -> Push | None:
+        waiting = self._pushes.setdefault(job, deque())
+        if not waiting:
+            self._receive(_POLL_S)
+        return waiting.popleft() if waiting else None
+
+    def _attach(self, job: str, after: int) -> None:
+        self._call(Attach(job, after), Done)
+
+    def _ensure_connected(self, job: str, after: int) -> None:
+        connection = read_connection(self._settings)
+        if connection == self._connection and launch.is_alive(self._settings):
+            return
+        self._connection = _find_daemon(self._settings, start=True)
+        self._socket.close(linger=0)
+        self._socket = self._open()
+        self._pushes.clear()
+        self._attach(job, after)
+
+    def _upload(self, sha256: str, path: Path | None) -> None:
+        if path is None:
+            raise InvalidRequest(
+                f"The content of the asset {sha256[:12]} is not among the files given.",
+                "Pass it to submit() in `files`.",
+            )
+        with path.open("rb") as file:
+            offset = 0
+            while True:
+                data = file.read(_CHUNK)
+                last = len(data) < _CHUNK
+                self._call(Put(sha256, offset, data, last), Done)
+                offset += len(data)
+                if last:
+                    return
+
+    def _chunks(self, artifact: Artifact) -> Iterator[bytes]:
+        digest = hashlib.sha256()
+        offset = 0
+        while offset < artifact.bytes:
+            data = self._call(Fetch(artifact.sha256, offset, _CHUNK), Chunk).data
+            if not data:
+                break
+            digest.update(data)
+            offset += len(data)
+            yield data
+        if digest.hexdigest() != artifact.sha256:
+            raise InvalidRequest(
+                f"The stored content of {artifact.name} is damaged.",
+                "Render it again with --fresh.",
+            )
+
+
+def _find_daemon(settings: Settings, *, start: bool) -> Connection:
+    if not launch.is_alive(settings):
+        if not start:
+            raise DaemonUnavailable("No daemon runs.", "Start one: `manim-kernel daemon start`.")
+        launch.start(settings)
+    connection = read_connection(settings)
+    if connection is None:
+        raise DaemonUnavailable(
+            "The daemon stopped right after its start.", f"See {settings.log_file}."
+        )
+    if connection.protocol != PROTOCOL_VERSION:
+        raise Incompatible(
+            f"The daemon that runs is version {connection.version} and speaks another protocol.",
+            "Restart it: `manim-kernel daemon restart` or `%manim_daemon restart`.",
+        )
+    return connection
+
+
+def _expect(result: Result, kind: type[_R]) -> _R:
+    if isinstance(result, Refused):
+        if result.failure.kind is ErrorKind.INCOMPATIBLE:
+            raise Incompatible(result.failure.message, result.failure.hint)
+        raise InvalidRequest(result.failure.message, result.failure.hint)
+    if isinstance(result, kind):
+        return result
+    raise DaemonUnavailable(
+        f"The daemon answered with {type(result).__name__}, which was not asked for.",
+        "Restart it: `manim-kernel daemon restart` or `%manim_daemon restart`.",
+    )

@@ -1,0 +1,87 @@
+"""What, besides the request, determines the bytes of a rendered file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from manim_daemon.protocol import Request, encode
+
+__all__ = ["cache_key", "environment_fingerprint"]
+
+_DISTRIBUTIONS = (
+    "manim",
+    "manimpango",
+    "numpy",
+    "scipy",
+    "pycairo",
+    "av",
+    "pillow",
+    "skia-pathops",
+    "svgelements",
+    "networkx",
+    "typst",
+    "moderngl",
+    "manim-kernel-ext",
+)
+_PROGRAMS = ("latex", "dvisvgm", "xelatex", "lualatex", "pdflatex")
+_TEX_TREES = ("/var/lib/texmf/ls-R", "/usr/share/texlive/texmf-dist/ls-R", "/usr/share/texmf/ls-R")
+_FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
+_SETTINGS = "~/.config/manim/manim.cfg"
+
+
+def environment_fingerprint() -> str:
+    """Return a hash over the versions of Python, Manim and its libraries, TeX, fonts and settings.
+
+    It looks at version numbers and modification times only, a few milliseconds' work, so that it
+    can be asked for with every request.
+    """
+    digest = hashlib.sha256()
+    for part in (platform.python_version(), *_versions(), *_programs(), *_files()):
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def cache_key(request: Request, fingerprint: str) -> str:
+    """Return the key under which the result of `request` may be found again."""
+    plain = msgspec.structs.replace(request, fresh=False, limits=type(request.limits)())
+    return hashlib.sha256(fingerprint.encode() + encode(plain)).hexdigest()
+
+
+def _versions() -> Iterator[str]:
+    for name in _DISTRIBUTIONS:
+        try:
+            yield f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            yield f"{name} -"
+
+
+def _programs() -> Iterator[str]:
+    for name in _PROGRAMS:
+        found = shutil.which(name)
+        yield _stamp(os.path.realpath(found)) if found else f"{name} -"
+
+
+def _files() -> Iterator[str]:
+    for path in (*_TEX_TREES, os.path.expanduser(_SETTINGS)):
+        yield _stamp(path)
+    for root in _FONT_FOLDERS:
+        # A font added or removed changes the time of its folder.
+        for folder, subfolders, _ in os.walk(os.path.expanduser(root)):
+            subfolders.sort()
+            yield _stamp(folder)
+
+
+def _stamp(path: str | Path) -> str:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return f"{path} -"
+    return f"{path} {status.st_mtime_ns} {status.st_size}"

@@ -1,0 +1,178 @@
+"""Start and stop the user's daemon."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from manim_daemon.errors import DaemonUnavailable
+from manim_daemon.protocol import Failure
+from manim_daemon.runfile import prepare_runtime_dir, read_connection, remove_connection
+from manim_daemon.settings import Settings
+
+__all__ = ["EXIT_CANNOT_START", "Report", "is_alive", "require_manim", "start", "stop"]
+
+EXIT_CANNOT_START = 3
+"""The daemon's exit status when it could not start; what happened is in its report."""
+
+SUPPORTED_MANIM = (0, 22)
+_START_TIMEOUT_S = 20.0
+_STOP_TIMEOUT_S = 10.0
+_INSTALL_HINT = (
+    "Install it there: pip install 'manim-kernel-ext[render]' — or name the Python that has it: "
+    "`manim-kernel daemon start --python PATH`."
+)
+
+
+class Report:
+    """How a starting daemon tells who launched it that it is reachable, or why it is not."""
+
+    def __init__(self, fd: int | None) -> None:
+        self._fd = fd
+
+    def started(self) -> None:
+        """Say that the daemon is reachable."""
+        self._say(None)
+
+    def failed(self, failure: Failure) -> None:
+        """Say why it is not."""
+        self._say(failure)
+
+    def _say(self, failure: Failure | None) -> None:
+        if self._fd is not None:
+            with os.fdopen(self._fd, "wb") as file:
+                file.write(msgspec.msgpack.encode(failure))
+            self._fd = None
+
+
+def require_manim() -> None:
+    """Raise DaemonUnavailable unless this Python has a supported Manim."""
+    if importlib.util.find_spec("manim") is None:
+        raise DaemonUnavailable(f"Manim is not installed in {sys.executable}.", _INSTALL_HINT)
+    version = metadata.version("manim")
+    if tuple(map(int, version.split(".")[:2])) != SUPPORTED_MANIM:
+        wanted = ".".join(map(str, SUPPORTED_MANIM))
+        raise DaemonUnavailable(
+            f"Manim {version} is installed in {sys.executable}; {wanted} is supported.",
+            f"Install it there: pip install 'manim~={wanted}.0'.",
+        )
+
+
+def start(settings: Settings, python: str | None = None) -> None:
+    """Start the daemon under `python`; return once it accepts connections.
+
+    Does nothing when one runs. Raises DaemonUnavailable.
+    """
+    prepare_runtime_dir(settings)
+    if is_alive(settings):
+        return
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    interpreter = python or settings.python or sys.executable
+    with _ready_pipe() as (reading, writing):
+        try:
+            with settings.log_file.open("ab") as log:
+                process = subprocess.Popen(
+                    [interpreter, "-m", "manim_daemon.server", "--ready-fd", str(writing)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(writing,),
+                    env=_environment(settings),
+                    cwd="/",
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise DaemonUnavailable(
+                f"The daemon's Python {interpreter} cannot be run: {error.strerror}.",
+                "Name another: `manim-kernel daemon start --python PATH`.",
+            ) from error
+        os.close(writing)
+        _await_report(process, reading, settings)
+
+
+def stop(settings: Settings) -> bool:
+    """Stop the daemon and wait until it is gone; return whether one ran."""
+    connection = read_connection(settings)
+    if connection is None or not _process_exists(connection.pid):
+        return False
+    deadline = time.monotonic() + _STOP_TIMEOUT_S
+    os.kill(connection.pid, signal.SIGTERM)
+    while _process_exists(connection.pid):
+        if time.monotonic() > deadline:
+            os.kill(connection.pid, signal.SIGKILL)
+            remove_connection(settings)
+            break
+        time.sleep(0.02)
+    return True
+
+
+def is_alive(settings: Settings) -> bool:
+    """Return whether the process that the connection file names exists."""
+    connection = read_connection(settings)
+    return connection is not None and _process_exists(connection.pid)
+
+
+def _process_exists(pid: int) -> bool:
+    try:
+        # A daemon that this very process started and that ended is a zombie until waited for.
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def _ready_pipe() -> Iterator[tuple[int, int]]:
+    reading, writing = os.pipe()
+    try:
+        yield reading, writing
+    finally:
+        os.close(reading)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The daemon's own environment: not the kernel's Python path, but the same folders."""
+    dropped = {"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "MPLBACKEND"}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    folders = ("runtime_dir", "state_dir", "cache_dir")
+    named = {f"MANIM_KERNEL_{name.upper()}": str(getattr(settings, name)) for name in folders}
+    return {**kept, **named}
+
+
+def _await_report(process: subprocess.Popen[bytes], reading: int, settings: Settings) -> None:
+    ready, _, _ = select.select([reading], [], [], _START_TIMEOUT_S)
+    data = os.read(reading, 65536) if ready else b""
+    if not data:
+        process.poll()
+        state = "ended" if process.returncode is not None else "does not answer"
+        raise DaemonUnavailable(
+            f"The daemon {state}. Its last words: {_last_words(settings.log_file)}",
+            f"The whole log: {settings.log_file}",
+        )
+    failure = msgspec.msgpack.decode(data, type=Failure | None)
+    if failure is None or is_alive(settings):
+        return
+    raise DaemonUnavailable(failure.message, failure.hint)
+
+
+def _last_words(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[-1] if lines else "none"
