@@ -24,7 +24,9 @@ _INSTALL_HINT = (
     "dvisvgm. Formulas work without LaTeX as MathTypst(...) and Typst(...)."
 )
 # What MathTex adds around each part to find it again in the SVG; nobody wrote it.
-_MARKERS = re.compile(r"\\special ?\{dvisvgm:raw <(?:g id='unique\d+'|/g)>\} ?")
+_MARKERS = re.compile(
+    r"(?:\\special ?\{|\.\.\.[^\s}]*)dvisvgm:raw <(?:g id='unique\d+'|/g)>\} ?|\.\.\.[^\s}]*unique\d+'>\} ?"
+)
 _INSIGHTS = (
     (
         re.compile(r"File `(.+?)\.sty' not found"),
