@@ -25,7 +25,8 @@ _INSTALL_HINT = (
 )
 # What MathTex adds around each part to find it again in the SVG; nobody wrote it.
 _MARKERS = re.compile(
-    r"(?:\\special ?\{|\.\.\.[^\s}]*)dvisvgm:raw <(?:g id='unique\d+'|/g)>\} ?|\.\.\.[^\s}]*unique\d+'>\} ?"
+    r"(?:\\special ?\{|\.\.\.[^\s}]*)dvisvgm:raw <(?:g id='unique\d+'|/g)>\} ?"
+    r"|\.\.\.[^\s}]*unique\d+'>\} ?"
 )
 _INSIGHTS = (
     (
@@ -91,7 +92,7 @@ def _compile(
 
 def _describe(expression: str, tex_file: Path, error: Exception) -> Failure:
     expression = _MARKERS.sub("", expression)
-    complaint = _MARKERS.sub("", _complaint(tex_file.with_suffix(".log")))
+    complaint = _complaint(tex_file.with_suffix(".log"))
     hints = [
         text.format(*found.groups())
         for known, text in _INSIGHTS
@@ -114,8 +115,9 @@ def _complaint(log: Path) -> str:
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith("! ") and "==>" not in line:
             inside = True
-        if inside and line.strip():
-            kept.append(line)
+        shown = _MARKERS.sub("", line).rstrip()
+        if inside and shown:
+            kept.append(shown)
         if line.startswith("l."):
             inside = False
     return "\n".join(kept[:_MAX_COMPLAINT_LINES])
