@@ -11,6 +11,7 @@ from manim_daemon.protocol import RenderOptions, Request
 
 __all__ = ["apply_flags", "configure"]
 
+_INFLIGHT_ENCODERS = 4
 _VALUES = {
     "quality": "--quality",
     "format": "--format",
@@ -56,6 +57,8 @@ def apply_flags(options: RenderOptions, source: Path) -> None:
         config.background_color = options.background_color
     config.progress_bar = "none"
     config.disable_caching = True
+    # Encode finished plays while the next are drawn; the files stay the same.
+    config.max_inflight_encoders = max(config.max_inflight_encoders, _INFLIGHT_ENCODERS)
     config.notify_outdated_version = False
     logger.setLevel(options.verbosity or "WARNING")
 
