@@ -60,6 +60,7 @@ from manim_daemon.protocol import (
     StateChanged,
     Status,
     Submit,
+    Welcome,
     decode_from_daemon,
     encode,
 )
@@ -228,6 +229,10 @@ class Client:
         """Return the artifact's content, hash verified. Raises InvalidRequest."""
         return b"".join(self._chunks(artifact))
 
+    def is_warm(self) -> bool:
+        """Return whether a render can start at once; otherwise it waits for Manim's import."""
+        return self._call(Hello(), Welcome).warm
+
     def status(self) -> Status:
         """Return how the daemon is."""
         return self._call(GetStatus(), Status)
@@ -267,7 +272,7 @@ class Client:
         return opened
 
     def _hello(self) -> None:
-        _expect(self._ask(Hello(), _HELLO_TIMEOUT_S), Done)
+        _expect(self._ask(Hello(), _HELLO_TIMEOUT_S), Welcome)
 
     def _call(self, command: Command, kind: type[_R]) -> _R:
         return _expect(self._ask(command), kind)

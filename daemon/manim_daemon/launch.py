@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import select
@@ -17,15 +18,28 @@ from pathlib import Path
 import msgspec
 
 from manim_daemon.errors import DaemonUnavailable
-from manim_daemon.protocol import Failure
+from manim_daemon.protocol import ErrorKind, Failure
 from manim_daemon.runfile import prepare_runtime_dir, read_connection, remove_connection
 from manim_daemon.settings import Settings
 
-__all__ = ["EXIT_CANNOT_START", "Report", "is_alive", "require_manim", "start", "stop"]
+__all__ = [
+    "ALREADY_RUNNING",
+    "EXIT_CANNOT_START",
+    "Report",
+    "is_alive",
+    "require_manim",
+    "start",
+    "stop",
+]
 
 EXIT_CANNOT_START = 3
 """The daemon's exit status when it could not start; what happened is in its report."""
 
+ALREADY_RUNNING = Failure(
+    ErrorKind.DAEMON_UNAVAILABLE,
+    "Another daemon of yours runs already.",
+    "See `manim-kernel daemon status`.",
+)
 SUPPORTED_MANIM = (0, 22)
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 10.0
@@ -75,10 +89,13 @@ def start(settings: Settings, python: str | None = None) -> None:
     Does nothing when one runs. Raises DaemonUnavailable.
     """
     prepare_runtime_dir(settings)
-    if is_alive(settings):
-        return
+    with _start_lock(settings):
+        if not is_alive(settings):
+            _start(settings, python or settings.python or sys.executable)
+
+
+def _start(settings: Settings, interpreter: str) -> None:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    interpreter = python or settings.python or sys.executable
     with _ready_pipe() as (reading, writing):
         try:
             with settings.log_file.open("ab") as log:
@@ -140,6 +157,14 @@ def _process_exists(pid: int) -> bool:
 
 
 @contextmanager
+def _start_lock(settings: Settings) -> Iterator[None]:
+    """Let one process start the daemon while others wait for it to be there."""
+    with (settings.runtime_dir / "start.lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def _ready_pipe() -> Iterator[tuple[int, int]]:
     reading, writing = os.pipe()
     try:
@@ -168,9 +193,19 @@ def _await_report(process: subprocess.Popen[bytes], reading: int, settings: Sett
             f"The whole log: {settings.log_file}",
         )
     failure = msgspec.msgpack.decode(data, type=Failure | None)
-    if failure is None or is_alive(settings):
+    if failure is None or (failure == ALREADY_RUNNING and _comes_up(settings)):
         return
     raise DaemonUnavailable(failure.message, failure.hint)
+
+
+def _comes_up(settings: Settings) -> bool:
+    """Wait for a daemon that somebody else is starting."""
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not is_alive(settings):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _last_words(path: Path) -> str:

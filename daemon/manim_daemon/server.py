@@ -22,7 +22,7 @@ from zmq.auth.asyncio import AsyncioAuthenticator
 from manim_daemon import launch
 from manim_daemon.artifacts import StoreError, Upload
 from manim_daemon.engine import Engine
-from manim_daemon.errors import DaemonUnavailable, InvalidRequest, ManimKernelError
+from manim_daemon.errors import InvalidRequest, ManimKernelError
 from manim_daemon.protocol import (
     PROTOCOL_VERSION,
     Attach,
@@ -53,6 +53,7 @@ from manim_daemon.protocol import (
     Shutdown,
     StateChanged,
     Submit,
+    Welcome,
     decode_call,
     decode_call_header,
     encode,
@@ -196,7 +197,7 @@ class Server:
     def _carry_out(self, client: Client, command: Command) -> Result:
         match command:
             case Hello():
-                return Done()
+                return Welcome(self._engine.state.warm)
             case Submit(request, key):
                 return self._engine.submit(client.hex(), key, request)
             case Attach(job, _):
@@ -349,9 +350,7 @@ def main() -> int:
         prepare_runtime_dir(settings)
         with runtime_lock(settings) as free:
             if not free:
-                raise DaemonUnavailable(
-                    "Another daemon of yours runs already.", "See `manim-kernel daemon status`."
-                )
+                raise ManimKernelError(launch.ALREADY_RUNNING)
             remove_connection(settings)
             asyncio.run(_run(settings, report.started))
     except ManimKernelError as error:

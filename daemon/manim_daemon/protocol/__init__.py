@@ -65,6 +65,7 @@ from manim_daemon.protocol.replies import (
     Reply,
     Result,
     Status,
+    Welcome,
 )
 from manim_daemon.protocol.request import (
     Asset,
@@ -133,6 +134,7 @@ __all__ = [
     "Submit",
     "TracebackLine",
     "ValueItem",
+    "Welcome",
     "WorkerEvent",
     "decode_call",
     "decode_call_header",

@@ -32,7 +32,7 @@ PROTOCOL_VERSION = 1
 
 
 class Hello(Message, frozen=True, tag="hello"):
-    """Ask whether the daemon answers at all."""
+    """Ask whether the daemon answers, and whether it is warm."""
 
 
 class Submit(Message, frozen=True, tag="submit"):

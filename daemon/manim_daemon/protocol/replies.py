@@ -21,7 +21,14 @@ __all__ = [
     "Reply",
     "Result",
     "Status",
+    "Welcome",
 ]
+
+
+class Welcome(Message, frozen=True, tag="welcome"):
+    """The daemon answers; `warm` when a worker can start at once."""
+
+    warm: bool
 
 
 class Accepted(Message, frozen=True, tag="accepted"):
@@ -110,7 +117,7 @@ class Refused(Message, frozen=True, tag="refused"):
     failure: Failure
 
 
-Result = Accepted | NeedAssets | Chunk | Job | Jobs | Logs | Status | Done | Refused
+Result = Welcome | Accepted | NeedAssets | Chunk | Job | Jobs | Logs | Status | Done | Refused
 
 
 class Reply(Message, frozen=True, tag="reply"):
