@@ -1,0 +1,1 @@
+"""The commands of ``manim-kernel``, one module for each group."""
