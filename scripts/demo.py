@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from manim_daemon import launch
 from manim_daemon.errors import ManimKernelError
@@ -27,7 +26,7 @@ _ROOT = Path(__file__).parents[1]
 _NOTEBOOK = _ROOT / "notebooks" / "quickstart.ipynb"
 _OUTPUT = _ROOT / "output"
 _CELL_TIMEOUT_S = 600
-_ROW = "{:>4}  {:<52} {:>7}  {}"
+_ROW = "{:>4}  {:<56} {:>7}  {}"
 _EMBEDDED = re.compile(r'src="data:([^;"]+);base64,([^"]+)"')
 
 
@@ -66,10 +65,7 @@ def _execute(notebook: NotebookNode) -> str | None:
     table = _Table()
     client = NotebookClient(
         notebook,
-        # Without folders to search, "python3" is the kernel of this very environment.
-        km=AsyncKernelManager(
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]), transport_encryption="auto"
-        ),
+        config=_this_python(),
         resources={"metadata": {"path": str(_NOTEBOOK.parent)}},
         timeout=_CELL_TIMEOUT_S,
         on_cell_start=table.start,
@@ -80,6 +76,15 @@ def _execute(notebook: NotebookNode) -> str | None:
     except (CellControlSignal, DeadKernelError) as error:
         return _last_error(notebook) or str(error)
     return None
+
+
+def _this_python() -> Config:
+    config = Config()
+    # Without folders to search, "python3" is the kernel of this very environment.
+    config.KernelSpecManager.kernel_dirs = []
+    # A kernel that could have an encrypted connection and has not says so on standard error.
+    config.KernelManager.transport_encryption = "auto"
+    return config
 
 
 class _Table:
@@ -101,7 +106,7 @@ def _described(cell: NotebookNode) -> str:
             return f"failed: {output.ename}"
         if _media(output):
             return _plain(output).partition(", rendered in")[0]
-    return str(cell.source).splitlines()[0][:52]
+    return str(cell.source).splitlines()[0][:56]
 
 
 def _extract(cell: NotebookNode) -> Iterator[Path]:

@@ -31,15 +31,7 @@ sys.exit(not os.path.exists(os.path.join(s.get_path("include"), "Python.h")))'
 }
 
 # A snap is no use to a driver of browsers, and Ubuntu's package is only a pointer to one.
-apt_has_chromium() {
-    local candidate
-    candidate=$(apt-cache policy chromium 2>/dev/null | awk '/Candidate:/ { print $2 }')
-    [[ -n $candidate && $candidate != "(none)" && $candidate != *snap* ]]
-}
-has_chromium() {
-    has chromium || has google-chrome || has google-chrome-stable \
-        || compgen -G "${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}/chromium-*" >/dev/null
-}
+apt_has_chromium() { has chromium || has chromium-browser; }
 
 look_for_python() {
     if python=$(./find-python.sh 2>/dev/null); then
@@ -128,8 +120,7 @@ look_for_everything() {
 install_chromium() {
     has_chromium && return
     has apt-get && may_be_root && apt_has_chromium && apt_install chromium && return
-    printf 'note: no Chromium here, so the browser test will be skipped; %s\n' \
-        'to have it: apt-get install chromium, or .venv/bin/playwright install chromium'
+    printf 'note: there is no chromium on this machine, so the browser test will be skipped\n'
 }
 
 look_for_everything

@@ -38,13 +38,13 @@ class ArtifactStore:
         """Return where the content with this hash lies, or would lie."""
         return self._root / sha256[:2] / sha256
 
-    def has(self, sha256: str) -> bool:
-        """Return whether the content is there, and mark it as used."""
+    def has(self, sha256: str, size: int | None = None) -> bool:
+        """Return whether the content is there, of `size` bytes if given, and mark it as used."""
         try:
             os.utime(self.path(sha256))
+            return size is None or self.size(sha256) == size
         except FileNotFoundError:
             return False
-        return True
 
     def size(self, sha256: str) -> int:
         """Return the content's size in bytes. Raises FileNotFoundError."""
@@ -124,10 +124,10 @@ class ArtifactStore:
         os.fsync(file.fileno())
         target = self.path(sha256)
         target.parent.mkdir(exist_ok=True)
-        try:
-            os.link(file.name, target)
-        except FileExistsError:
-            os.utime(target)
+        # In place of what is there already, which may have been damaged.
+        finished = Path(f"{file.name}.finished")
+        os.link(file.name, finished)
+        finished.replace(target)
         directory = os.open(target.parent, os.O_RDONLY)
         os.fsync(directory)
         os.close(directory)
@@ -166,7 +166,7 @@ class Upload:
 
 def _open_regular(folder: Path, relative: str) -> int:
     parts = Path(relative).parts
-    if not parts or any(part in ("..", "/") for part in parts):
+    if not parts or any(part in ("..", "/") or "\0" in part for part in parts):
         raise StoreError(f"{relative!r} leads outside the output folder")
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

@@ -25,7 +25,6 @@ import zmq
 from manim_daemon import launch
 from manim_daemon.errors import DaemonUnavailable, Incompatible, InvalidRequest, JobFailed
 from manim_daemon.protocol import (
-    PROTOCOL_VERSION,
     Accepted,
     Artifact,
     Attach,
@@ -64,7 +63,7 @@ from manim_daemon.protocol import (
     decode_from_daemon,
     encode,
 )
-from manim_daemon.runfile import Connection, read_connection
+from manim_daemon.runfile import Connection, lock_holder
 from manim_daemon.settings import Settings
 
 __all__ = ["Client", "JobHandle", "JobResult", "OnProgress"]
@@ -74,6 +73,7 @@ OnProgress = Callable[[int, int, str], None]
 _CALL_TIMEOUT_S = 30.0
 _HELLO_TIMEOUT_S = 5.0
 _POLL_S = 0.2
+_SILENCE_S = 3.0
 _CHUNK = 4 * 1024 * 1024
 _HEARTBEAT_MS = 2_000
 _HEARTBEAT_TIMEOUT_MS = 10_000
@@ -108,14 +108,17 @@ class JobHandle:
         Raises DaemonUnavailable.
         """
         seen = 0
-        self._client._attach(self.id, seen)
+        attached = self._client._attach(self.id, seen)
         while True:
             push = self._client._next_push(self.id)
             if push is None:
-                self._client._ensure_connected(self.id, seen)
+                attached = self._client._stay_attached(self.id, seen, attached)
                 continue
             if push.seq:
-                if push.seq <= seen:
+                if push.seq > seen + 1:
+                    # Something was lost on the way: have it sent again.
+                    attached = self._client._attach(self.id, seen)
+                if push.seq != seen + 1:
                     continue
                 seen = push.seq
             yield push.event
@@ -159,7 +162,10 @@ class Client:
         self._connection = connection
         self._next_id = 0
         self._pushes: dict[str, deque[Push]] = {}
+        self._heard_at = time.monotonic()
         self._context = zmq.Context()
+        # The same for every connection, so that the daemon knows us again after a broken one.
+        self._identity = b"c" + os.urandom(16)
         self._socket = self._open()
 
     @classmethod
@@ -169,7 +175,7 @@ class Client:
         Raises DaemonUnavailable, Incompatible.
         """
         settings = settings or Settings.load()
-        client = cls(settings, _find_daemon(settings, start=start))
+        client = cls(settings, launch.find(settings, may_start=start))
         try:
             client._hello()
         except BaseException:
@@ -256,13 +262,15 @@ class Client:
     def shutdown(self) -> None:
         """Stop the daemon and wait until it is gone."""
         self._call(Shutdown(), Done)
-        launch.stop(self._settings)
+        if not launch.await_end(self._settings, self._connection.pid):
+            launch.stop(self._settings)
 
     # The wire.
 
     def _open(self) -> zmq.Socket[bytes]:
         opened = self._context.socket(zmq.DEALER)
         opened.set(zmq.LINGER, 0)
+        opened.set(zmq.ROUTING_ID, self._identity)
         opened.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
         opened.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
         opened.set(zmq.CURVE_SERVERKEY, self._connection.server_key.encode())
@@ -286,7 +294,7 @@ class Client:
             reply = self._receive(_POLL_S)
             if isinstance(reply, Reply) and reply.id == call.id:
                 return reply.result
-            if reply is None and not launch.is_alive(self._settings):
+            if reply is None and not self._daemon_runs():
                 raise DaemonUnavailable(
                     "The daemon has stopped.", "Run it again: a new daemon will start."
                 )
@@ -300,6 +308,7 @@ class Client:
         if not self._socket.poll(int(timeout_s * 1000)):
             return None
         message = decode_from_daemon(self._socket.recv())
+        self._heard_at = time.monotonic()
         if isinstance(message, Push):
             self._pushes.setdefault(message.job, deque()).append(message)
         return message if isinstance(message, Reply) else None
@@ -310,18 +319,24 @@ class Client:
             self._receive(_POLL_S)
         return waiting.popleft() if waiting else None
 
-    def _attach(self, job: str, after: int) -> None:
+    def _attach(self, job: str, after: int) -> Connection:
+        """Have the daemon send the job's events above `after`; return which daemon it was."""
+        self._pushes.pop(job, None)
         self._call(Attach(job, after), Done)
+        return self._connection
 
-    def _ensure_connected(self, job: str, after: int) -> None:
-        connection = read_connection(self._settings)
-        if connection == self._connection and launch.is_alive(self._settings):
-            return
-        self._connection = _find_daemon(self._settings, start=True)
-        self._socket.close(linger=0)
-        self._socket = self._open()
-        self._pushes.clear()
-        self._attach(job, after)
+    def _stay_attached(self, job: str, after: int, attached: Connection) -> Connection:
+        """Attach again when the daemon is another than before, or may have lost sight of us."""
+        if not self._daemon_runs():
+            self._connection = launch.find(self._settings, may_start=True)
+            self._socket.close(linger=0)
+            self._socket = self._open()
+        elif attached == self._connection and time.monotonic() - self._heard_at < _SILENCE_S:
+            return attached
+        return self._attach(job, after)
+
+    def _daemon_runs(self) -> bool:
+        return lock_holder(self._settings) == self._connection.pid
 
     def _upload(self, sha256: str, path: Path | None) -> None:
         if path is None:
@@ -354,24 +369,6 @@ class Client:
                 f"The stored content of {artifact.name} is damaged.",
                 "Render it again with --fresh.",
             )
-
-
-def _find_daemon(settings: Settings, *, start: bool) -> Connection:
-    if not launch.is_alive(settings):
-        if not start:
-            raise DaemonUnavailable("No daemon runs.", "Start one: `manim-kernel daemon start`.")
-        launch.start(settings)
-    connection = read_connection(settings)
-    if connection is None:
-        raise DaemonUnavailable(
-            "The daemon stopped right after its start.", f"See {settings.log_file}."
-        )
-    if connection.protocol != PROTOCOL_VERSION:
-        raise Incompatible(
-            f"The daemon that runs is version {connection.version} and speaks another protocol.",
-            "Restart it: `manim-kernel daemon restart` or `%manim_daemon restart`.",
-        )
-    return connection
 
 
 def _expect(result: Result, kind: type[_R]) -> _R:

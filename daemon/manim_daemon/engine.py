@@ -12,11 +12,12 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import msgspec
 
 from manim_daemon import state as decisions
+from manim_daemon.admission import admitted
 from manim_daemon.artifacts import ArtifactStore, StoreError
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.fingerprint import cache_key, environment_fingerprint
@@ -30,7 +31,6 @@ from manim_daemon.protocol import (
     Job,
     JobEvent,
     JobState,
-    Limits,
     Log,
     NeedAssets,
     Output,
@@ -79,8 +79,7 @@ class Engine:
         self._state = DaemonState(settings.slots, settings.client_grace_s)
         self._jobs_dir = settings.cache_dir / "jobs"
         self._histories: dict[str, _History] = {}
-        self._fingerprint = environment_fingerprint()
-        self._zygote_fingerprint = self._fingerprint
+        self._zygote_fingerprint = environment_fingerprint()
         self._failed_starts = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self.store = ArtifactStore(settings.cache_dir / "store", settings.store_bytes)
@@ -120,14 +119,15 @@ class Engine:
         """
         if known := self.jobs.by_key(key):
             return Accepted(known)
-        _check_paths(request)
-        request = self._bounded(request)
+        request = admitted(request, self._settings)
         missing = tuple(a.sha256 for a in request.assets if not self.store.has(a.sha256))
         if missing:
             return NeedAssets(tuple(dict.fromkeys(missing)))
         self._refresh_environment()
         job = uuid.uuid4().hex[:12]
-        history = _History(request, cache_key(request, self._fingerprint), time.monotonic())
+        # A zygote that could not be replaced yet renders as before the environment changed.
+        key_of_result = cache_key(request, self._zygote_fingerprint)
+        history = _History(request, key_of_result, time.monotonic())
         cached = () if request.fresh else self._stored_result(history.cache_key)
         self.jobs.add(job, key, history.cache_key, request, time.time())
         self._remember(job, history)
@@ -215,7 +215,7 @@ class Engine:
         for action in self._state.handle(event):
             match action:
                 case decisions.StartWorker(job):
-                    self._start_worker(job)
+                    self._try_to_start_worker(job)
                 case decisions.KillWorker(job):
                     self.supervisor.kill(job)
                 case decisions.CollectOutputs(job):
@@ -223,9 +223,25 @@ class Engine:
                 case decisions.EndJob():
                     self._end(action)
 
+    def _try_to_start_worker(self, job: str) -> None:
+        try:
+            self._start_worker(job)
+        except OSError as error:
+            # An asset in the place of another's folder, or a full disk.
+            failure = Failure(
+                ErrorKind.INVALID_REQUEST,
+                f"The job's folder could not be made: {error.strerror}: {error.filename}",
+                f"Check the paths of the files it uses, and the room in {self._jobs_dir}.",
+            )
+            self._handle(decisions.WorkerReported(job, failure))
+            self._handle(decisions.WorkerExited(job, 0))
+
     def _start_worker(self, job: str) -> None:
-        request = self._histories[job].request
+        history = self._histories[job]
+        request = history.request
         assert request is not None
+        # What an earlier attempt left is gone with its folder.
+        history.outputs.clear()
         folder = self._jobs_dir / job
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "work").mkdir(parents=True, mode=0o700)
@@ -306,7 +322,11 @@ class Engine:
         history.request = None
         history.ended = True
         shutil.rmtree(self._jobs_dir / job, ignore_errors=True)
-        self.store.evict({artifact.sha256 for artifact in history.artifacts})
+        self.store.evict({artifact.sha256 for artifact in history.artifacts} | self._due_assets())
+
+    def _due_assets(self) -> set[str]:
+        requests = [history.request for history in self._histories.values() if history.request]
+        return {asset.sha256 for request in requests for asset in request.assets}
 
     def _publish(self, job: str, event: JobEvent) -> None:
         if isinstance(event, Progress):
@@ -324,24 +344,14 @@ class Engine:
 
     def _stored_result(self, key: str) -> tuple[Artifact, ...]:
         artifacts = self.jobs.result_for(key)
-        return artifacts if all(self.store.has(a.sha256) for a in artifacts) else ()
-
-    def _bounded(self, request: Request) -> Request:
-        settings = self._settings
-        limits: Limits = msgspec.structs.replace(
-            request.limits,
-            wall_time_s=min(request.limits.wall_time_s, settings.max_timeout_s),
-            memory_bytes=min(request.limits.memory_bytes, settings.max_memory_bytes),
-            output_bytes=min(request.limits.output_bytes, settings.max_output_bytes),
-        )
-        return msgspec.structs.replace(request, limits=limits)
+        return artifacts if all(self.store.has(a.sha256, a.bytes) for a in artifacts) else ()
 
     def _refresh_environment(self) -> None:
         """Notice a changed font, TeX or Manim before trusting stored results or the zygote."""
-        self._fingerprint = environment_fingerprint()
-        if self._fingerprint != self._zygote_fingerprint and self._state.idle:
+        fingerprint = environment_fingerprint()
+        if fingerprint != self._zygote_fingerprint and self._state.idle:
             self._log("the environment changed: starting the zygote anew")
-            self._zygote_fingerprint = self._fingerprint
+            self._zygote_fingerprint = fingerprint
             self._handle(decisions.ZygoteLost())
             self._run(self._replace_zygote())
 
@@ -353,7 +363,9 @@ class Engine:
         delays = _RESTART_DELAYS_S
         await asyncio.sleep(delays[min(self._failed_starts, len(delays) - 1)])
         self._failed_starts += 1
-        await self.supervisor.start()
+        # A change of the environment may have brought a new one in the meantime.
+        if self.supervisor.pid is None:
+            await self.supervisor.start()
 
     async def _tick(self) -> None:
         while True:
@@ -376,19 +388,6 @@ def _artifact(output: Output, sha256: str, size: int) -> Artifact:
     described = msgspec.structs.asdict(output)
     path = described.pop("path")
     return Artifact(name=Path(path).name, sha256=sha256, bytes=size, **described)
-
-
-def _check_paths(request: Request) -> None:
-    named = [request.entry.path]
-    named += [source.path for source in request.modules]
-    named += [asset.path for asset in request.assets]
-    for name in named:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
-            raise InvalidRequest(
-                f"The path {name!r} leads outside the job's folder.",
-                "Paths in a request are relative, without '..'.",
-            )
 
 
 def _events_from_log(job: Job) -> list[JobEvent]:

@@ -9,12 +9,15 @@ import shutil
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from manim_daemon.protocol import Request, encode
+from manim_daemon.protocol import Limits, NamespaceItem, Request, Source, SourceItem, encode
 
 __all__ = ["cache_key", "environment_fingerprint"]
+
+_Item = TypeVar("_Item", bound=Source | NamespaceItem)
 
 _DISTRIBUTIONS = (
     "manim",
@@ -50,9 +53,25 @@ def environment_fingerprint() -> str:
 
 
 def cache_key(request: Request, fingerprint: str) -> str:
-    """Return the key under which the result of `request` may be found again."""
-    plain = msgspec.structs.replace(request, fresh=False, limits=type(request.limits)())
+    """Return the key under which the result of `request` may be found again.
+
+    Where a text stands does not matter: a cell that is run again has another number.
+    """
+    plain = msgspec.structs.replace(
+        request,
+        fresh=False,
+        limits=Limits(),
+        entry=_without_place(request.entry),
+        modules=tuple(map(_without_place, request.modules)),
+        namespace=tuple(map(_without_place, request.namespace)),
+    )
     return hashlib.sha256(fingerprint.encode() + encode(plain)).hexdigest()
+
+
+def _without_place(item: _Item) -> _Item:
+    if isinstance(item, Source | SourceItem):
+        return msgspec.structs.replace(item, label="", first_line=1)
+    return item
 
 
 def _versions() -> Iterator[str]:

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
-import importlib.util
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
 import msgspec
 
-from manim_daemon.errors import DaemonUnavailable
-from manim_daemon.protocol import ErrorKind, Failure
-from manim_daemon.runfile import prepare_runtime_dir, read_connection, remove_connection
+from manim_daemon.errors import DaemonUnavailable, Incompatible
+from manim_daemon.protocol import PROTOCOL_VERSION, ErrorKind, Failure
+from manim_daemon.runfile import (
+    Connection,
+    lock_holder,
+    prepare_runtime_dir,
+    read_connection,
+    remove_connection,
+)
 from manim_daemon.settings import Settings
 
 __all__ = [
     "ALREADY_RUNNING",
     "EXIT_CANNOT_START",
     "Report",
+    "await_end",
+    "find",
     "is_alive",
     "require_manim",
     "start",
@@ -72,15 +81,40 @@ class Report:
 
 def require_manim() -> None:
     """Raise DaemonUnavailable unless this Python has a supported Manim."""
-    if importlib.util.find_spec("manim") is None:
-        raise DaemonUnavailable(f"Manim is not installed in {sys.executable}.", _INSTALL_HINT)
-    version = metadata.version("manim")
-    if tuple(map(int, version.split(".")[:2])) != SUPPORTED_MANIM:
+    try:
+        version = metadata.version("manim")
+    except metadata.PackageNotFoundError as error:
+        raise DaemonUnavailable(
+            f"Manim is not installed in {sys.executable}.", _INSTALL_HINT
+        ) from error
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) != SUPPORTED_MANIM:
         wanted = ".".join(map(str, SUPPORTED_MANIM))
         raise DaemonUnavailable(
             f"Manim {version} is installed in {sys.executable}; {wanted} is supported.",
             f"Install it there: pip install 'manim~={wanted}.0'.",
         )
+
+
+def find(settings: Settings, *, may_start: bool) -> Connection:
+    """Return how to reach the daemon; start one when none runs and `may_start` is true.
+
+    Raises DaemonUnavailable, Incompatible.
+    """
+    if not is_alive(settings):
+        if not may_start:
+            raise DaemonUnavailable("No daemon runs.", "Start one: `manim-kernel daemon start`.")
+        start(settings)
+    connection = read_connection(settings)
+    if connection is None:
+        raise DaemonUnavailable(
+            "The daemon stopped right after its start.", f"See {settings.log_file}."
+        )
+    if connection.protocol != PROTOCOL_VERSION:
+        raise Incompatible(
+            f"The daemon that runs is version {connection.version} and speaks another protocol.",
+            "Restart it: `manim-kernel daemon restart` or `%manim_daemon restart`.",
+        )
+    return connection
 
 
 def start(settings: Settings, python: str | None = None) -> None:
@@ -90,8 +124,19 @@ def start(settings: Settings, python: str | None = None) -> None:
     """
     prepare_runtime_dir(settings)
     with _start_lock(settings):
+        _await_settled(settings)
         if not is_alive(settings):
             _start(settings, python or settings.python or sys.executable)
+
+
+def _await_settled(settings: Settings) -> None:
+    """Let a daemon that is about to stop, or one started by other means, get there."""
+    if not _within(_STOP_TIMEOUT_S, lambda: is_alive(settings) or lock_holder(settings) is None):
+        raise DaemonUnavailable(
+            f"A daemon of yours runs (process {lock_holder(settings)}) but cannot be reached: "
+            f"{settings.connection_file} is missing or broken.",
+            "Stop it, and the next render starts another: `manim-kernel daemon stop`.",
+        )
 
 
 def _start(settings: Settings, interpreter: str) -> None:
@@ -115,48 +160,50 @@ def _start(settings: Settings, interpreter: str) -> None:
                 "Name another: `manim-kernel daemon start --python PATH`.",
             ) from error
         os.close(writing)
+        # Whoever starts a process has to wait for its end, which may be hours away.
+        threading.Thread(target=process.wait, daemon=True).start()
         _await_report(process, reading, settings)
 
 
 def stop(settings: Settings) -> bool:
     """Stop the daemon and wait until it is gone; return whether one ran."""
-    connection = read_connection(settings)
-    if connection is None or not _process_exists(connection.pid):
+    pid = lock_holder(settings)
+    if pid is None:
         return False
-    deadline = time.monotonic() + _STOP_TIMEOUT_S
-    os.kill(connection.pid, signal.SIGTERM)
-    while _process_exists(connection.pid):
+    _signal(pid, signal.SIGTERM)
+    if not await_end(settings, pid):
+        _signal(pid, signal.SIGKILL)
+        await_end(settings, pid)
+        remove_connection(settings)
+    return True
+
+
+def await_end(settings: Settings, pid: int) -> bool:
+    """Wait until the daemon `pid`, which is stopping, is gone; return whether it is."""
+    return _within(_STOP_TIMEOUT_S, lambda: lock_holder(settings) != pid)
+
+
+def is_alive(settings: Settings) -> bool:
+    """Return whether the daemon that the connection file names runs."""
+    connection = read_connection(settings)
+    return connection is not None and connection.pid == lock_holder(settings)
+
+
+def _signal(pid: int, signum: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signum)
+
+
+def _within(seconds: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
         if time.monotonic() > deadline:
-            os.kill(connection.pid, signal.SIGKILL)
-            remove_connection(settings)
-            break
+            return False
         time.sleep(0.02)
     return True
 
 
-def is_alive(settings: Settings) -> bool:
-    """Return whether the process that the connection file names exists."""
-    connection = read_connection(settings)
-    return connection is not None and _process_exists(connection.pid)
-
-
-def _process_exists(pid: int) -> bool:
-    try:
-        # A daemon that this very process started and that ended is a zombie until waited for.
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-@contextmanager
+@contextlib.contextmanager
 def _start_lock(settings: Settings) -> Iterator[None]:
     """Let one process start the daemon while others wait for it to be there."""
     with (settings.runtime_dir / "start.lock").open("wb") as file:
@@ -164,7 +211,7 @@ def _start_lock(settings: Settings) -> Iterator[None]:
         yield
 
 
-@contextmanager
+@contextlib.contextmanager
 def _ready_pipe() -> Iterator[tuple[int, int]]:
     reading, writing = os.pipe()
     try:
@@ -193,19 +240,10 @@ def _await_report(process: subprocess.Popen[bytes], reading: int, settings: Sett
             f"The whole log: {settings.log_file}",
         )
     failure = msgspec.msgpack.decode(data, type=Failure | None)
-    if failure is None or (failure == ALREADY_RUNNING and _comes_up(settings)):
-        return
-    raise DaemonUnavailable(failure.message, failure.hint)
-
-
-def _comes_up(settings: Settings) -> bool:
-    """Wait for a daemon that somebody else is starting."""
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while not is_alive(settings):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    if failure == ALREADY_RUNNING:
+        _await_settled(settings)
+    elif failure:
+        raise DaemonUnavailable(failure.message, failure.hint)
 
 
 def _last_words(path: Path) -> str:

@@ -17,6 +17,7 @@ from manim_daemon.settings import Settings
 
 __all__ = [
     "Connection",
+    "lock_holder",
     "prepare_runtime_dir",
     "read_connection",
     "remove_connection",
@@ -68,16 +69,41 @@ def prepare_runtime_dir(settings: Settings) -> None:
 @contextlib.contextmanager
 def runtime_lock(settings: Settings) -> Iterator[bool]:
     """Hold the runtime folder's lock; yields False when another daemon holds it."""
-    fd = os.open(settings.runtime_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(_lock_file(settings), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
+            os.ftruncate(fd, 0)
+            os.write(fd, str(os.getpid()).encode())
             yield True
     finally:
         os.close(fd)
+
+
+def lock_holder(settings: Settings) -> int | None:
+    """Return the process that holds the runtime folder's lock: the daemon, if there is one.
+
+    A process id alone proves nothing: after a crash another process may have it.
+    """
+    try:
+        fd = os.open(_lock_file(settings), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.read(fd, 20) or 0) or None
+    else:
+        return None
+    finally:
+        os.close(fd)
+
+
+def _lock_file(settings: Settings) -> Path:
+    return settings.runtime_dir / "lock"
 
 
 def write_connection(settings: Settings, connection: Connection) -> None:

@@ -136,6 +136,8 @@ class Server:
         made: zmq.Socket[bytes] = zmq.Socket(self._context, zmq.ROUTER)
         made.set(zmq.LINGER, 0)
         made.set(zmq.ROUTER_MANDATORY, 1)
+        # A client that connects again may be back before its old connection is known to be dead.
+        made.set(zmq.ROUTER_HANDOVER, 1)
         made.set(zmq.MAXMSGSIZE, _MAX_MESSAGE)
         made.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
         made.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
@@ -168,7 +170,9 @@ class Server:
 
     def _receive(self, client: Client, data: bytes) -> None:
         self._last_used = time.monotonic()
-        self._pinged.setdefault(client, self._last_used)
+        if client not in self._pinged:
+            self._pinged[client] = self._last_used
+            self._engine.client_seen(client.hex())
         try:
             call = decode_call(data)
         except ProtocolError as error:
@@ -263,7 +267,7 @@ class Server:
         if seq:
             self._pump(job)
             return
-        for client in self._cursors.get(job, ()):
+        for client in list(self._cursors.get(job, ())):
             self._send(client, Push(job, 0, event))
 
     def _pump(self, job: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import tomllib
@@ -121,10 +122,17 @@ class Settings:
 def _convert(name: str, value: object) -> Any:
     default = getattr(Settings(), name)
     kind: Callable[[Any], Any] = Path if isinstance(default, Path) else type(default)
+    least = 1 if name == "slots" else 0
     try:
-        return kind(value)
-    except (TypeError, ValueError) as error:
-        raise InvalidRequest(
-            f"The setting {name} has the value {value!r}, not of type {type(default).__name__}.",
-            f"Its default is {default!r}.",
-        ) from error
+        converted = kind(value)
+        if isinstance(default, str | Path) or least <= converted < math.inf:
+            return converted
+    except (TypeError, ValueError):
+        pass
+    sort = f"of type {kind.__name__}"
+    if not isinstance(default, str | Path):
+        sort += f" and at least {least}"
+    raise InvalidRequest(
+        f"The setting {name} cannot have the value {value!r}.",
+        f"It is {sort}; its default is {default!r}.",
+    )

@@ -158,6 +158,7 @@ class _Job:
     client: str
     timeout_s: float
     running: bool = False
+    collecting: bool = False
     started_at: float | None = None
     attempts: int = 0
     report: Finished | Failure | None = None
@@ -275,6 +276,7 @@ class DaemonState:
         if job.ending is not None:
             return [self._end(name, _final_state(job.ending), job.ending)]
         if isinstance(job.report, Finished):
+            job.collecting = True
             return [CollectOutputs(name)]
         failure = job.report or _crash(status)
         return [self._end(name, JobState.FAILED, failure)]
@@ -291,14 +293,15 @@ class DaemonState:
         self.warm = False
         actions: list[Action] = []
         for name, job in list(self._jobs.items()):
-            if not job.running or isinstance(job.report, Finished):
+            if not job.running or job.collecting:
                 continue
-            job.running = False
-            failure = job.ending or (_LOST_TOO_OFTEN if job.attempts >= MAX_ATTEMPTS else None)
-            if failure:
-                actions.append(self._end(name, _final_state(failure), failure))
+            if job.ending or job.report:
+                # Its exit will not be told any more, but how it ends is known.
+                actions += self._worker_gone(name, 0)
+            elif job.attempts >= MAX_ATTEMPTS:
+                actions.append(self._end(name, JobState.FAILED, _LOST_TOO_OFTEN))
             else:
-                job.report = None
+                job.running = False
                 self._enqueue(name, job.client)
         return actions
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import array
 import asyncio
+import codecs
 import contextlib
 import os
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -61,8 +62,10 @@ class Listener(Protocol):
 class _Worker:
     events: socket.socket
     log_fd: int
-    exit_status: int | None = None
-    log_bytes_left: int = 0
+    log_bytes_left: int
+    log_decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="replace")
+    )
 
 
 class Supervisor:
@@ -129,7 +132,7 @@ class Supervisor:
         log_read, log_write = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(log_read, False)
         ours.setblocking(False)
-        self._workers[spawn.job] = _Worker(ours, log_read, log_bytes_left=log_bytes)
+        self._workers[spawn.job] = _Worker(ours, log_read, log_bytes)
         self._loop.add_reader(ours, self._hear_worker, spawn.job)
         self._loop.add_reader(log_read, self._hear_log, spawn.job)
         with theirs:
@@ -206,7 +209,7 @@ class Supervisor:
             return False
         kept = data[: worker.log_bytes_left]
         worker.log_bytes_left -= len(kept)
-        text = kept.decode(errors="replace")
+        text = worker.log_decoder.decode(kept)
         if kept and not worker.log_bytes_left:
             text += "\n[the rest of the output was left out: it reached its limit]\n"
         if text:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 
-from manim_daemon.protocol import Failure, WorkerEvent, encode
+from manim_daemon.protocol import Failure, TracebackLine, WorkerEvent, encode
 from manim_daemon.zygote_protocol import MAX_PACKET
 
 __all__ = ["Channel"]
 
-_MAX_FAILURE_TEXT = 16 * 1024
+# In bytes; all of a failure has to fit into one packet.
+_MAX_TEXT = 12 * 1024
+_MAX_LINE = 500
+_MAX_LINES = 20
 
 
 class Channel:
@@ -36,8 +39,21 @@ class Channel:
 def _shortened(failure: Failure) -> Failure:
     return Failure(
         kind=failure.kind,
-        message=failure.message[:_MAX_FAILURE_TEXT],
-        hint=failure.hint[:_MAX_FAILURE_TEXT],
-        exception=failure.exception[:200],
-        traceback=failure.traceback[-20:],
+        message=_cut(failure.message, _MAX_TEXT),
+        hint=_cut(failure.hint, _MAX_TEXT),
+        exception=_cut(failure.exception, _MAX_LINE),
+        traceback=tuple(
+            TracebackLine(
+                _cut(line.filename, _MAX_LINE),
+                line.line,
+                _cut(line.function, _MAX_LINE),
+                _cut(line.source, _MAX_LINE),
+            )
+            for line in failure.traceback[-_MAX_LINES:]
+        ),
     )
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    # A scene's text may hold lone surrogates, which UTF-8 has not.
+    return text.encode(errors="replace")[:max_bytes].decode(errors="ignore")

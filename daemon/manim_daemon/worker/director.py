@@ -83,7 +83,9 @@ class _Job:
         module: SceneModule,
     ) -> None:
         is_body = request.construct_base is not None
-        plays = count_plays(module.syntax_tree(), None if is_body else scene_class.__name__)
+        plays = None
+        if not _may_play_outside_construct(scene_class):
+            plays = count_plays(module.syntax_tree(), None if is_body else scene_class.__name__)
         self._channel.send(SceneStarted(scene_class.__name__, index, total, plays))
         with tempconfig({}):
             scene = _instantiate(scene_class)
@@ -97,6 +99,11 @@ class _Job:
                 self._channel.send(
                     Note(f"{scene_class.__name__} has no plays, so its picture is shown instead.")
                 )
+
+
+def _may_play_outside_construct(scene_class: type[Scene]) -> bool:
+    methods = (scene_class.setup, scene_class.tear_down)
+    return not all(method.__module__.startswith("manim.") for method in methods)
 
 
 def _instantiate(scene_class: type[Scene]) -> Scene:

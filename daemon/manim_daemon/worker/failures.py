@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import linecache
+import re
 import traceback
 from collections.abc import Collection
 from pathlib import Path
@@ -28,6 +30,18 @@ _HINTS: dict[type[BaseException], str] = {
     ),
     KeyboardInterrupt: "The scene raised KeyboardInterrupt itself.",
 }
+
+
+_MESSAGE_HINTS = (
+    (
+        re.compile(r"yuv420p, (\d*[13579]x\d+|\d+x\d*[13579]) at"),
+        "Video in this format needs an even width and an even height, in pixels: change -r.",
+    ),
+    (
+        re.compile(r"invalid value \(typically too big\) for the size of the input"),
+        "Pictures of more than 32767 pixels in width or height cannot be drawn: change -r.",
+    ),
+)
 
 
 class SceneProblem(Exception):
@@ -56,6 +70,14 @@ def describe(error: BaseException, user_files: Collection[str], memory_bytes: in
         )
     if isinstance(error, SyntaxError):
         return _describe_syntax_error(error, lines)
+    if _is_file_too_large(error):
+        return Failure(
+            ErrorKind.OUTPUT_TOO_LARGE,
+            f"A file of the scene grew beyond the limit of its output: {_message(error)}",
+            "Use a lower quality or a shorter scene; the limit is max_output_bytes.",
+            type(error).__name__,
+            lines,
+        )
     return Failure(
         ErrorKind.SCENE_ERROR,
         _message(error),
@@ -68,13 +90,31 @@ def describe(error: BaseException, user_files: Collection[str], memory_bytes: in
 def _message(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"The scene called sys.exit({error.code!r})"
+    try:
+        text = str(error)
+    except Exception:
+        text = f"{type(error).__name__}, whose message cannot be shown"
     # Where the job's folder lies says nothing to the user: to them it is their own folder.
-    return str(error).replace(f"{Path.cwd()}/", "").replace(str(Path.cwd()), "the scene's folder")
+    work = Path.cwd()
+    text = text.replace(f"{work}/", "").replace(str(work), "the scene's folder")
+    return text.replace(f"{work.parent}/", "")
+
+
+def _is_file_too_large(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _hint(error: BaseException) -> str:
-    if "No such file" in str(error) or "could not find" in str(error):
+    message = _message(error)
+    if "No such file" in message or "could not find" in message:
         return _HINTS[FileNotFoundError]
+    for known, hint in _MESSAGE_HINTS:
+        if known.search(message):
+            return hint
     for kind, hint in _HINTS.items():
         if isinstance(error, kind):
             return hint

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 
 __all__ = ["count_plays"]
 
@@ -27,7 +28,8 @@ _HARMLESS = {
     "set_camera_orientation",
     "stop_ambient_camera_rotation",
 }
-_BRANCHES = (ast.While, ast.If, ast.IfExp, ast.Try, ast.Match, ast.comprehension)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_BRANCHES = (ast.While, ast.If, ast.IfExp, ast.Try, ast.Match, *_COMPREHENSIONS)
 _JUMPS = (ast.Return, ast.Break, ast.Continue)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
@@ -43,29 +45,36 @@ def count_plays(module: ast.Module, scene: str | None) -> int | None:
     ``range`` of literals are counted; branches and calls of unknown helpers with plays are not.
     """
     methods: dict[str, ast.FunctionDef] = {}
-    body: list[ast.stmt] = module.body
     if scene is not None:
         classes = [n for n in module.body if isinstance(n, ast.ClassDef) and n.name == scene]
         if not classes:
             return None
         methods = {n.name: n for n in classes[-1].body if isinstance(n, ast.FunctionDef)}
-        if "construct" not in methods or "setup" in methods:
+        if "construct" not in methods or {"setup", "tear_down"} & methods.keys():
             return None
-        body = methods["construct"].body
     try:
+        body = _body(methods["construct"]) if scene is not None else module.body
         return _count_all(body, methods, depth=0)
     except _UnknownError:
         return None
 
 
-def _count_all(nodes: list[ast.stmt], methods: dict[str, ast.FunctionDef], depth: int) -> int:
+def _body(method: ast.FunctionDef) -> list[ast.stmt]:
+    parameters = (*method.args.posonlyargs, *method.args.args)
+    if not parameters or parameters[0].arg != "self":
+        raise _UnknownError
+    return method.body
+
+
+def _count_all(nodes: Sequence[ast.AST], methods: dict[str, ast.FunctionDef], depth: int) -> int:
     return sum(_count(node, methods, depth) for node in nodes)
 
 
 def _count(node: ast.AST, methods: dict[str, ast.FunctionDef], depth: int) -> int:
     if isinstance(node, ast.For):
         inner = _count_all(node.body, methods, depth)
-        return inner * _iterations(node.iter) if inner else 0
+        inner *= _iterations(node.iter) if inner else 1
+        return inner + _count_all(node.orelse, methods, depth)
     if isinstance(node, _JUMPS):
         raise _UnknownError
     if isinstance(node, (*_BRANCHES, *_DEFINITIONS)):
@@ -73,23 +82,32 @@ def _count(node: ast.AST, methods: dict[str, ast.FunctionDef], depth: int) -> in
         if any(isinstance(child, jumps) or _acts(child) for child in ast.walk(node)):
             raise _UnknownError
         return 0
-    count = sum(_count(child, methods, depth) for child in ast.iter_child_nodes(node))
-    if isinstance(node, ast.Call):
-        count += _count_call(node, methods, depth)
-    return count
-
-
-def _count_call(call: ast.Call, methods: dict[str, ast.FunctionDef], depth: int) -> int:
-    if any(isinstance(a, ast.Name) and a.id == "self" for a in call.args):
+    if _is_self(node):
+        # Under another name, or elsewhere, the scene may play unseen.
         raise _UnknownError
-    name = _self_method(call)
+    if isinstance(node, ast.Attribute) and _is_self(node.value):
+        if node.attr in _PLAYS or node.attr in methods:
+            raise _UnknownError
+        return 0
+    if name := _self_method(node):
+        assert isinstance(node, ast.Call)
+        return _count_call(node, name, methods, depth)
+    return _count_all(list(ast.iter_child_nodes(node)), methods, depth)
+
+
+def _count_call(call: ast.Call, name: str, methods: dict[str, ast.FunctionDef], depth: int) -> int:
+    inner = _count_all([*call.args, *call.keywords], methods, depth)
     if name in methods:
         if depth > 20:
             raise _UnknownError
-        return _count_all(methods[name].body, methods, depth + 1)
-    if name and name not in _PLAYS | _HARMLESS:
+        return inner + _count_all(_body(methods[name]), methods, depth + 1)
+    if name not in _PLAYS | _HARMLESS:
         raise _UnknownError
-    return 1 if name in _PLAYS else 0
+    return inner + (name in _PLAYS)
+
+
+def _is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
 
 
 def _self_method(node: ast.AST) -> str:
@@ -108,11 +126,14 @@ def _acts(node: ast.AST) -> bool:
 
 
 def _iterations(iterable: ast.expr) -> int:
-    if isinstance(iterable, ast.List | ast.Tuple):
-        return len(iterable.elts)
     match iterable:
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            if not any(isinstance(item, ast.Starred) for item in items):
+                return len(items)
         case ast.Call(func=ast.Name(id="range"), args=arguments, keywords=[]):
-            return len(range(*_integers(arguments)))
+            # What is no range, or longer than any, is for the scene itself to fail on.
+            with contextlib.suppress(TypeError, ValueError, OverflowError):
+                return len(range(*_integers(arguments)))
     raise _UnknownError
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 __all__ = [
     "adopt_orphans",
+    "children",
     "close_descriptors",
     "die_with_parent",
     "enter",
@@ -109,7 +110,7 @@ def _no_new_privileges() -> None:
 def kill_descendants(pid: int) -> bool:
     """Send SIGKILL to every descendant of `pid`; return whether there were any."""
     found = False
-    for child in _children(pid):
+    for child in children(pid):
         found = True
         # Stopped first, so that it cannot fork while its own children are listed.
         for signum in (signal.SIGSTOP, signal.SIGKILL):
@@ -122,7 +123,8 @@ def kill_descendants(pid: int) -> bool:
     return found
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Return the processes whose parent is `pid`."""
     if sys.platform != "linux":
         import psutil
 

@@ -105,8 +105,18 @@ class Zygote:
             if pid == 0:
                 return
             self._kill_deadlines.pop(pid, None)
-            if job := self._job_by_pid.pop(pid, None):
+            job = self._job_by_pid.pop(pid, None)
+            self._end_orphans()
+            if job:
                 self._send(Exited(job, guard.exit_status(status)))
+
+    def _end_orphans(self) -> None:
+        """End what is left of a job whose guard was killed: the zygote has inherited it."""
+        for pid in sandbox.children(os.getpid()):
+            if pid not in self._job_by_pid:
+                sandbox.kill_descendants(pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def _send(self, message: FromZygote) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -1,0 +1,3 @@
+"""A module that only another local module imports."""
+
+ACCENT = "#ffaa00"
