@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import threading
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,8 @@ __all__ = ["RenderMagics", "load", "unload"]
 def load(shell: InteractiveShell) -> None:
     """Add the magics to `shell`; behind it, import the rest and start the daemon."""
     shell.register_magics(RenderMagics(shell))
-    threading.Thread(target=_warm_up, name="manim-warm-up", daemon=True).start()
+    # Not a daemon thread: a shell that ends at once waits rather than leave a half-started daemon.
+    threading.Thread(target=_warm_up, name="manim-warm-up").start()
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -117,6 +120,11 @@ vars(RenderMagics)["manim_render"].getdoc = _help
 
 
 def _warm_up() -> None:
-    from manim_kernel_ext.session import start_daemon
+    from manim_daemon.client import Client
+    from manim_daemon.errors import ManimKernelError
 
-    start_daemon()
+    # Whoever renders will hear what is wrong; loading the extension is not the time for it.
+    with contextlib.suppress(ManimKernelError, OSError):
+        Client.connect().close()
+    # The first cell that renders needs it, and finds it imported.
+    importlib.import_module("manim_kernel_ext.session")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from manim_daemon.client import Client
-from manim_daemon.errors import InvalidRequest, ManimKernelError
+from manim_daemon.errors import InvalidRequest
 from manim_daemon.settings import Settings
 from manim_kernel_ext.daemon_magic import run_daemon_command
 from manim_kernel_ext.definitions import Definitions
@@ -25,16 +24,9 @@ from manim_kernel_ext.tracebacks import Interrupted, clean_errors
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Session", "start_daemon"]
+__all__ = ["Session"]
 
 _SHOWN_JOBS = 20
-
-
-def start_daemon() -> None:
-    """Start the daemon unless one runs."""
-    # Whoever renders will hear what is wrong; loading the extension is not the time for it.
-    with contextlib.suppress(ManimKernelError):
-        Client.connect().close()
 
 
 class Session:

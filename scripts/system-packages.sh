@@ -31,7 +31,12 @@ sys.exit(not os.path.exists(os.path.join(s.get_path("include"), "Python.h")))'
 }
 
 # A snap is no use to a driver of browsers, and Ubuntu's package is only a pointer to one.
-apt_has_chromium() { has chromium || has chromium-browser; }
+apt_has_chromium() {
+    local candidate
+    candidate=$(apt-cache policy chromium 2>/dev/null | awk '/Candidate:/ { print $2 }')
+    [[ -n $candidate && $candidate != "(none)" && $candidate != *snap* ]]
+}
+has_chromium() { has chromium || has chromium-browser; }
 
 look_for_python() {
     if python=$(./find-python.sh 2>/dev/null); then

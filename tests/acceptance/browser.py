@@ -8,9 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +17,9 @@ from typing import Any, Self
 
 from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, sync_playwright
 
-__all__ = ["JupyterLab", "NotebookPage", "chromium", "open_chromium", "wait_until"]
+from tests.acceptance.daemon_home import wait_until
+
+__all__ = ["JupyterLab", "NotebookPage", "chromium", "open_chromium"]
 
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
@@ -83,14 +84,6 @@ def open_chromium(executable: str, profile: Path) -> Iterator[BrowserContext]:
             yield context
         finally:
             context.close()
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
-    """Return once `condition` holds. Raises AssertionError after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"Not within {timeout_s:g} s: {what}."
-        time.sleep(0.05)
 
 
 class JupyterLab:

@@ -1,11 +1,12 @@
-"""A daemon apart from the user's own, for the tests."""
+"""A daemon apart from the user's own, for the tests, and waiting for what it does."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from manim_daemon.client import Client
 from manim_daemon.runfile import read_connection
 from manim_daemon.settings import Settings
 
-__all__ = ["Home", "new_home"]
+__all__ = ["Home", "new_home", "wait_until"]
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,11 @@ def new_home() -> Iterator[Home]:
     finally:
         launch.stop(home.settings)
         shutil.rmtree(home.path)
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+    """Return once `condition` holds. Raises AssertionError after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"Not within {timeout_s:g} s: {what}."
+        time.sleep(0.02)

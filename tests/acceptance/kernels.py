@@ -42,10 +42,15 @@ _VIDEO = re.compile(r'<video [^>]*src="data:video/mp4;base64,([^"]+)"')
 
 
 class Cell:
-    """An executed cell."""
+    """An executed cell, with its outputs as they are now: later cells may change them."""
 
     def __init__(self, node: NotebookNode) -> None:
-        self.outputs: list[NotebookNode] = node.outputs
+        self._node = node
+
+    @property
+    def outputs(self) -> list[NotebookNode]:
+        """The outputs."""
+        return list(self._node.outputs)
 
     @property
     def error(self) -> str:
@@ -110,10 +115,6 @@ class Notebook:
         self._nb.cells.append(node)
         self._client.execute_cell(node, len(self._nb.cells) - 1)
         return Cell(node)
-
-    def cell(self, index: int) -> Cell:
-        """Return an executed cell as it is now; -1 is the latest."""
-        return Cell(self._nb.cells[index])
 
     def interrupt(self) -> None:
         """Interrupt the kernel, as the stop button does. May be called from another thread."""

@@ -13,7 +13,7 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from tests.acceptance.daemon_home import Home
+from tests.acceptance.daemon_home import Home, wait_until
 from tests.acceptance.kernels import (
     WIDGET,
     Cell,
@@ -37,7 +37,14 @@ _FRAMES = {
 """Frames of each video of the quickstart, as `manim render` counts them."""
 
 _LOAD_LIMIT_S = 0.3
+_LOAD_AND_TIME = """
+import time
+started = time.perf_counter()
+%load_ext manim_kernel_ext
+print(time.perf_counter() - started)
+"""
 _ATTEMPTS = 3
+"""The machine may be busy: a limit in seconds holds when it holds once."""
 
 
 @pytest.fixture(scope="module")
@@ -99,18 +106,21 @@ def test_an_export_of_the_saved_quickstart_still_plays(quickstart: Path) -> None
     page, _ = HTMLExporter().from_notebook_node(nb)  # type: ignore[no-untyped-call]
     cells = [Cell(node) for node in _rendered(nb).values()]
     assert videos_in(page) == [video for cell in cells for video in cell.videos]
-    assert page.count("data:image/png;base64,") == 1
+    images = [data for cell in cells for data in cell.data("image/png")]
+    assert [page.count(data.strip()) for data in images] == [1]
 
 
 def test_loading_the_extension_is_quick_and_starts_the_daemon(
     empty_home: Home, tmp_path: Path
 ) -> None:
     """%load_ext returns within 0.3 s, and soon after a daemon runs that nobody else started."""
-    assert min(_load_times(empty_home, tmp_path)) < _LOAD_LIMIT_S
-    deadline = time.monotonic() + 10
-    while not empty_home.is_alive:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    for _ in range(_ATTEMPTS):
+        with Notebook(tmp_path, sys.executable, empty_home.environment) as notebook:
+            seconds = float(notebook.run(_LOAD_AND_TIME).stream("stdout"))
+            wait_until(lambda: empty_home.is_alive, "the daemon runs")
+        if seconds < _LOAD_LIMIT_S:
+            return
+    pytest.fail(f"Loading took {seconds:.2f} s, and as long {_ATTEMPTS - 1} times before.")
 
 
 def test_names_of_earlier_cells_work_in_a_scene(notebook: Notebook) -> None:
@@ -127,9 +137,9 @@ def spread(points, factor):
     return points * factor
 """)
     notebook.run("""
-from manim_kernel_ext import __name__ as _unused
 class Named:
     title = "base"
+
     def shown(self):
         return self.title
 """)
@@ -215,24 +225,23 @@ def test_takeover_runs_existing_notebooks(home: Home, tmp_path: Path) -> None:
 
 def test_a_background_render_shows_its_result_in_its_own_cell(notebook: Notebook) -> None:
     """--background returns before the render is over; the video replaces the note in that cell."""
-    before = notebook.run("%%manim_render -ql --background\n" + _scene("Behind", seconds=2))
-    assert before.videos == []
-    started = notebook.run("1 + 1")
-    assert started.data("text/plain") == ["2"]
-    waited = notebook.run("%manim_wait")
-    assert waited.stream("stdout") == "1 background render done.\n"
-    shown = notebook.cell(-3)
-    assert len(shown.outputs) == 1
-    assert decoded(shown.videos[0]).frames == 30
+    cell = notebook.run("%%manim_render -ql --background\n" + _scene("Behind", seconds=2))
+    assert cell.videos == []
+    assert notebook.run("1 + 1").data("text/plain") == ["2"]
+    assert notebook.run("%manim_wait").stream("stdout") == "1 background render done.\n"
+    assert len(cell.outputs) == 1
+    assert decoded(cell.videos[0]).frames == 30
 
 
 def test_a_background_render_can_be_cancelled(notebook: Notebook) -> None:
     """%manim_jobs shows the job, %manim_cancel ends it, %manim_wait says so; the cell works on."""
-    notebook.run("%%manim_render -ql --background\n" + _scene("Endless", seconds=600))
-    assert "running" in notebook.run("%manim_jobs").data("text/plain")[0]
+    cell = notebook.run("%%manim_render -ql --background\n" + _scene("Endless", seconds=600))
+    wait_until(
+        lambda: "running" in notebook.run("%manim_jobs").data("text/plain")[0], "the job runs"
+    )
     assert "is cancelled" in notebook.run("%manim_cancel").stream("stdout")
     assert "The render was cancelled." in notebook.run("%manim_wait").error
-    assert "The render was cancelled." in notebook.cell(-4).data("text/plain")[0]
+    assert "The render was cancelled." in cell.data("text/plain")[0]
     _assert_works(notebook)
 
 
@@ -253,9 +262,7 @@ def test_an_interrupt_ends_the_render_at_once(notebook: Notebook, home: Home) ->
     interrupter.join()
     assert cell.ename == "KeyboardInterrupt"
     assert ended - interrupter.interrupted_at < 2
-    while home.processes() - idle:
-        assert time.monotonic() - interrupter.interrupted_at < 3
-        time.sleep(0.02)
+    wait_until(lambda: not home.processes() - idle, "the worker is gone", timeout_s=2)
     _assert_works(notebook)
 
 
@@ -270,9 +277,7 @@ class _Interrupter(threading.Thread):
         self._idle = idle
 
     def run(self) -> None:
-        deadline = time.monotonic() + 30
-        while not self._home.processes() - self._idle and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: bool(self._home.processes() - self._idle), "a worker renders")
         self.interrupted_at = time.monotonic()
         self._notebook.interrupt()
 
@@ -294,19 +299,3 @@ class {name}(Scene):
 def _rendered(nb: NotebookNode) -> dict[str, NotebookNode]:
     """Return the cells that render, by their ids."""
     return {cell.id: cell for cell in nb.cells if cell.source.startswith("%%manim_render")}
-
-
-def _load_times(home: Home, folder: Path) -> Iterator[float]:
-    """Yield how long loading takes in new kernels, until it is quick: the machine may be busy."""
-    for _ in range(_ATTEMPTS):
-        with Notebook(folder, sys.executable, home.environment) as notebook:
-            cell = notebook.run("""
-import time
-started = time.perf_counter()
-%load_ext manim_kernel_ext
-print(time.perf_counter() - started)
-""")
-            seconds = float(cell.stream("stdout"))
-            yield seconds
-            if seconds < _LOAD_LIMIT_S:
-                return

@@ -8,6 +8,8 @@ import pty
 import signal
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,7 @@ def _run(
 
 
 def read(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.stdout, done.stderr
     answer = json.loads(done.stdout)
     assert isinstance(answer, dict)
     return answer
@@ -291,14 +294,7 @@ def test_doctor_sees_the_running_daemon(run: Run) -> None:
 
 def test_a_daemon_without_manim_exits_with_3(folder: Path, daemon_home: Path) -> None:
     """Where the daemon's interpreter has no Manim, the message says what to install."""
-    python = folder / "python-without-manim"
-    python.write_text(
-        f"#!/bin/sh\nexec {sys.executable} -c '"
-        'import runpy, sys; sys.modules["manim"] = None; sys.argv = sys.argv[2:]; '
-        'runpy.run_module(sys.argv[0], run_name="__main__")'
-        '\' "$@"\n'
-    )
-    python.chmod(0o755)
+    python = _python_without_manim(folder / "environment")
     done = _run(
         ("render", "scenes.py", "Grow", "--json"),
         folder,
@@ -307,8 +303,18 @@ def test_a_daemon_without_manim_exits_with_3(folder: Path, daemon_home: Path) ->
     error = read(done)["error"]
     assert done.returncode == 3
     assert error["kind"] == "daemon_unavailable"
-    assert "Manim is not installed" in error["message"]
+    assert f"Manim is not installed in {python}" in error["message"]
     assert "pip install" in error["message"]
+
+
+def _python_without_manim(folder: Path) -> Path:
+    """Return the interpreter of a new environment that has all that this one has but Manim."""
+    venv.create(folder, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if entry.name != "manim" and not entry.name.startswith("manim-"):
+            (packages / entry.name).symlink_to(entry)
+    return folder / "bin" / "python"
 
 
 def test_a_daemon_is_started_restarted_and_stopped(folder: Path, daemon_home: Path) -> None:

@@ -23,7 +23,7 @@ from manim_kernel_ext.pickles import Notebook
 from manim_kernel_ext.request import Kernel, from_cell
 from manim_kernel_ext.statements import Text
 
-__all__ = ["Cells", "execute", "names_of", "source_of"]
+__all__ = ["Cells", "execute", "names_of", "script", "source_of"]
 
 
 class Cells:
@@ -103,6 +103,14 @@ def source_of(items: tuple[NamespaceItem, ...], name: str) -> SourceItem:
     """Return the only item of source that binds `name`."""
     (found,) = [item for item in items if isinstance(item, SourceItem) and name in item.names]
     return found
+
+
+def script(folder: Path, text: str, name: str = "scene.py") -> Path:
+    """Write a file below `folder` and return its path."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 class _Unpickler(pickle.Unpickler):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path, PurePosixPath
 
@@ -206,8 +207,7 @@ def test_local_modules_are_named_for_whoever_gathers_them(
     (cells.folder / "shapes.py").write_text("class Box:\n    size = 3\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(cells.folder))
     cells.run("import shapes\nfrom shapes import Box\nbox = Box()")
-    monkeypatch.delitem(sys.modules, "shapes")
-    monkeypatch.setitem(sys.modules, "shapes", cells.names["shapes"])
+    monkeypatch.setitem(sys.modules, "shapes", sys.modules.pop("shapes"))
     needed = cells.collect("box, Box, shapes")
     assert needed.modules == ("shapes",)
     assert "from shapes import Box\n" in [i.text for i in needed.items if isinstance(i, SourceItem)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from manim import config, logger
@@ -11,6 +12,7 @@ from manim_daemon.protocol import RenderOptions, Request
 
 __all__ = ["apply_flags", "configure"]
 
+_NO_NEWS = ("has no play calls. Automatic", "Output format set as webm")
 _INFLIGHT_ENCODERS = 4
 _VALUES = {
     "quality": "--quality",
@@ -39,6 +41,8 @@ def configure(request: Request, source: Path, media: Path) -> None:
 
     `source` is the entry file, `media` Manim's media folder for the job.
     """
+    logger.filters = [_is_news]
+    logger.setLevel("WARNING")
     folder_config = source.parent / "manim.cfg"
     if folder_config.is_file():
         config.digest_file(folder_config)
@@ -61,6 +65,11 @@ def apply_flags(options: RenderOptions, source: Path) -> None:
     config.max_inflight_encoders = max(config.max_inflight_encoders, _INFLIGHT_ENCODERS)
     config.notify_outdated_version = False
     logger.setLevel(options.verbosity or "WARNING")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out what the user asked for, and what the worker says better as a note."""
+    return not any(known in record.getMessage() for known in _NO_NEWS)
 
 
 def _as_flags(options: RenderOptions) -> list[str]:
