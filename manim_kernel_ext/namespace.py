@@ -248,6 +248,8 @@ class _Collector:
             return _GLOBALS
         if (name := self._shared.get(id(value))) is not None:
             return name
+        if isinstance(value, ModuleType):
+            self._modules.add(value.__name__)
         if not isinstance(value, (type, FunctionType)):
             return None
         self._modules.add(str(_module_of(value)))

@@ -46,6 +46,8 @@ def warm_daemon() -> Iterator[Settings]:
     """Return the settings of a warm daemon that tests share; it must not stumble over any."""
     with pytest.MonkeyPatch.context() as monkeypatch, _private_home(monkeypatch):
         monkeypatch.setenv("MANIM_KERNEL_SLOTS", "2")
+        monkeypatch.setenv("MANIM_KERNEL_CLIENT_GRACE_S", "2")
+        monkeypatch.setenv("A_SECRET_TOKEN", "no scene may see it")
         settings = Settings.load()
         launch.start(settings)
         # Tests that want a daemon of their own must not meet this one.

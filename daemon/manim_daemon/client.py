@@ -1,9 +1,21 @@
 """Talk to the daemon: connect or start it, submit, follow, cancel, fetch.
 
-with Client.connect() as client:
-    job = client.submit(Request(entry=Source("scene.py", text), scenes=("Demo",)))
-    result = job.result(on_progress=lambda current, total, message: print(current, total))
-    client.fetch(result.artifacts[0], Path("demo.mp4"))
+An example, for a script with a scene named Demo::
+
+    from pathlib import Path
+
+    from manim_daemon.client import Client
+    from manim_daemon.protocol import Request, Source
+
+    def show(current: int, total: int, message: str) -> None:
+        print(f"{message}: frame {current} of {total}")
+
+    script = Source("scene.py", Path("scene.py").read_text())
+    with Client.connect() as client:
+        job = client.submit(Request(entry=script, scenes=("Demo",)))
+        result = job.result(on_progress=show)
+        for artifact in result.artifacts:
+            client.fetch(artifact, Path(artifact.name))
 """
 
 from __future__ import annotations

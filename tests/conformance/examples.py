@@ -17,6 +17,7 @@ __all__ = ["Example", "examples_in", "manim_folder"]
 _DIRECTIVE = re.compile(r"( *)\.\. manim:: +(\w+)$")
 _OPTION = re.compile(r" +:(\w+):(.*)$")
 _PROMPTS = (">>> ", "... ")
+_SEEDING = ("import random", "random.seed(0)", "np.random.seed(0)")
 _QUALITIES = {"low": "l", "medium": "m", "high": "h", "fourk": "k"}
 
 
@@ -91,7 +92,18 @@ def _file(code: str) -> str:
     lines = code.splitlines()
     if lines and lines[0].startswith(_PROMPTS[0]):
         lines = [line[4:] for line in lines if line.startswith(_PROMPTS)]
-    return "\n".join(("from manim import *", "", *lines, ""))
+    # Manim's --seed takes effect when a scene is made: too late for what the module itself draws.
+    seeding = _SEEDING if _acts_when_imported("\n".join(lines)) else ()
+    return "\n".join(("from manim import *", *seeding, "", *lines, ""))
+
+
+def _acts_when_imported(code: str) -> bool:
+    definitions = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
+    try:
+        statements = ast.parse(code).body
+    except SyntaxError:
+        return False
+    return not all(isinstance(statement, definitions) for statement in statements)
 
 
 def _flags(options: dict[str, str]) -> tuple[str, ...]:

@@ -59,6 +59,15 @@ def test_options_code_and_prompts_are_understood(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_drawn_at_random_on_import_is_the_same_each_time(tmp_path: Path) -> None:
+    """An example that does something before its scene is made gets its generators seeded."""
+    block = "x = random.random()\n\n    class Dice(Scene):\n        pass"
+    (tmp_path / "dice.py").write_text(f'"""Text.\n\n.. manim:: Dice\n\n    {block}\n"""\n')
+    (dice,) = examples_in(tmp_path)
+    lines = dice.code.splitlines()
+    assert lines.index("random.seed(0)") < lines.index("x = random.random()")
+
+
 def test_every_example_of_the_installed_manim_is_python_that_defines_its_scene() -> None:
     """Nothing is lost or cut off: each example compiles and holds the class it names."""
     examples = list(examples_in(manim_folder()))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from manim_daemon import jobs
 from manim_daemon.jobs import JobLog
 from manim_daemon.protocol import (
     Artifact,
@@ -159,13 +160,12 @@ def test_job_is_found_by_the_beginning_of_its_id(log: JobLog) -> None:
     assert log.log("unknown") == ""
 
 
-def test_oldest_jobs_are_forgotten(log: JobLog) -> None:
-    """The log keeps a thousand jobs."""
-    for number in range(1003):
+def test_oldest_jobs_are_forgotten(log: JobLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log keeps so many jobs, and no more."""
+    monkeypatch.setattr(jobs, "_KEPT_JOBS", 3)
+    for number in range(5):
         _add(log, f"{number:012x}", now=number)
-    jobs = log.newest(2000)
-    assert len(jobs) == 1000
-    assert jobs[-1].created_at == 3
+    assert [job.created_at for job in log.newest(10)] == [4, 3, 2]
 
 
 def test_what_was_committed_is_there_after_a_crash(log: JobLog, tmp_path: Path) -> None:

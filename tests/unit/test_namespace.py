@@ -210,6 +210,8 @@ def test_local_modules_are_named_for_whoever_gathers_them(
     monkeypatch.setitem(sys.modules, "shapes", sys.modules.pop("shapes"))
     needed = cells.collect("box, Box, shapes")
     assert needed.modules == ("shapes",)
+    cells.names["holder"] = {"module": cells.names["shapes"]}
+    assert "shapes" in cells.collect("holder").modules
     assert "from shapes import Box\n" in [i.text for i in needed.items if isinstance(i, SourceItem)]
 
 

@@ -1,0 +1,520 @@
+"""The library: submit, follow, cancel, fetch, against a real daemon and real Manim."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import dedent
+
+import cloudpickle
+import msgspec
+import pytest
+
+from manim_daemon import client as client_module
+from manim_daemon.client import Client, JobHandle
+from manim_daemon.errors import InvalidRequest, JobFailed
+from manim_daemon.protocol import (
+    Artifact,
+    ArtifactKind,
+    Asset,
+    ErrorKind,
+    JobEvent,
+    JobState,
+    Limits,
+    Log,
+    NamespaceItem,
+    Progress,
+    RenderOptions,
+    Request,
+    SceneStarted,
+    Source,
+    SourceItem,
+    StateChanged,
+    ValueItem,
+)
+from manim_daemon.settings import Settings
+from tests.rendering import STILL, SWIFT, cell, eventually, scene, worker_processes
+
+pytestmark = pytest.mark.timeout(60)
+
+_LOOP = scene("while True: pass")
+
+
+def _states(events: list[JobEvent]) -> list[JobState]:
+    return [event.state for event in events if isinstance(event, StateChanged)]
+
+
+def _until_running(events: Iterator[JobEvent]) -> None:
+    for event in events:
+        if isinstance(event, StateChanged) and event.state is JobState.RUNNING:
+            return
+
+
+def _printed(client: Client, request: Request) -> str:
+    job = client.submit(request)
+    job.result()
+    return client.logs(job.id)
+
+
+def test_job_says_what_it_does_from_beginning_to_end(client: Client) -> None:
+    """States, scene, progress, what was printed, the file, and the end come in order."""
+    text = scene("self.play(Create(Square()), run_time=0.4)", "print('drawn')", "self.wait(0.2)")
+    events = list(client.submit(cell(text, fresh=True)).events())
+    assert _states(events) == [JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED]
+    assert SceneStarted("Demo", 0, 1, plays_total=2) in events
+    assert "".join(event.text for event in events if isinstance(event, Log)) == "drawn\n"
+    (artifact,) = [event for event in events if isinstance(event, Artifact)]
+    assert (artifact.kind, artifact.media_type) == (ArtifactKind.VIDEO, "video/mp4")
+    assert (artifact.width, artifact.height, artifact.fps) == (854, 480, 15.0)
+    assert artifact.frames == 9
+    assert artifact.duration_s == pytest.approx(0.6)
+    assert isinstance(events[-1], StateChanged)
+    assert set(events[-1].timings_s) == {"load", "render"}
+    assert events[-1].elapsed_s > 0
+
+
+def test_progress_counts_frames_of_each_play(client: Client) -> None:
+    """The current play, its name, and frame j of m, up to the last."""
+    text = scene("self.play(Create(Square()), run_time=1)", "self.wait(1)")
+    events = list(client.submit(cell(text, fresh=True)).events())
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert {event.play for event in progress} == {1, 2}
+    assert {event.plays_total for event in progress} == {2}
+    assert all(event.frame <= event.frames == 15 for event in progress)
+    assert "Create" in progress[0].name
+    assert [event.play for event in progress] == sorted(event.play for event in progress)
+    for play in (1, 2):
+        frames = [event.frame for event in progress if event.play == play]
+        assert frames == sorted(frames)
+        assert frames[-1] == 15
+
+
+def test_fetched_file_is_the_artifact(client: Client, tmp_path: Path) -> None:
+    """The content has the artifact's hash and size, and missing folders are made."""
+    (artifact,) = client.submit(cell(SWIFT)).result().artifacts
+    path = client.fetch(artifact, tmp_path / "new" / "folder" / "demo.mp4")
+    content = path.read_bytes()
+    assert hashlib.sha256(content).hexdigest() == artifact.sha256
+    assert len(content) == artifact.bytes
+    assert content == client.read(artifact)
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_file_that_the_store_has_lost_is_a_clear_error(client: Client, tmp_path: Path) -> None:
+    """Nothing is written, and the error says what to do."""
+    (artifact,) = client.submit(cell(SWIFT)).result().artifacts
+    lost = msgspec.structs.replace(artifact, sha256="0" * 64)
+    with pytest.raises(InvalidRequest, match="no longer in the daemon's store"):
+        client.fetch(lost, tmp_path / "demo.mp4")
+    assert not list(tmp_path.iterdir())
+
+
+def test_damaged_file_is_noticed_and_mended_by_rendering_again(
+    client: Client, warm_daemon: Settings, tmp_path: Path
+) -> None:
+    """A hash that does not fit is an error that names --fresh; and --fresh helps."""
+    request = cell(scene("self.add(Square(color=TEAL))"))
+    (artifact,) = client.submit(request).result().artifacts
+    store = warm_daemon.cache_dir / "store"
+    (stored,) = store.glob(f"*/{artifact.sha256}")
+    stored.chmod(0o644)
+    stored.write_bytes(bytes(artifact.bytes))
+    with pytest.raises(InvalidRequest, match=r"damaged.*\n.*--fresh"):
+        client.fetch(artifact, tmp_path / "demo.png")
+    assert not list(tmp_path.iterdir())
+    (again,) = client.submit(msgspec.structs.replace(request, fresh=True)).result().artifacts
+    assert client.read(again)
+
+
+# The result cache.
+
+
+def test_identical_request_is_answered_without_rendering(client: Client) -> None:
+    """The second time no scene starts, and the artifacts are the same."""
+    request = cell(scene("self.add(Square(color=MAROON))"))
+    first = client.submit(request).result()
+    assert not first.cached
+    events = list(client.submit(request).events())
+    assert not [event for event in events if isinstance(event, SceneStarted)]
+    assert _states(events) == [JobState.QUEUED, JobState.SUCCEEDED]
+    assert tuple(event for event in events if isinstance(event, Artifact)) == first.artifacts
+    assert client.submit(request).result().cached
+
+
+def test_fresh_request_is_rendered_anyway(client: Client) -> None:
+    """With `fresh` the scene starts, whatever is stored."""
+    client.submit(cell(STILL)).result()
+    events = list(client.submit(cell(STILL, fresh=True)).events())
+    assert [event for event in events if isinstance(event, SceneStarted)]
+
+
+def test_failure_is_not_cached(client: Client) -> None:
+    """A scene that failed is tried again."""
+    for _ in range(2):
+        job = client.submit(cell(scene("raise ValueError('no')")))
+        started = [event for event in job.events() if isinstance(event, SceneStarted)]
+        assert started
+
+
+def test_result_whose_file_is_gone_is_rendered_again(client: Client, warm_daemon: Settings) -> None:
+    """What the store no longer has, or has cut short, is a miss and not an error."""
+    request = cell(scene("self.add(Square(color=GOLD))"))
+    for damage in (Path.unlink, lambda path: os.truncate(path, 3)):
+        (artifact,) = client.submit(request).result().artifacts
+        (stored,) = (warm_daemon.cache_dir / "store").glob(f"*/{artifact.sha256}")
+        stored.chmod(0o644)
+        damage(stored)
+        result = client.submit(request).result()
+        assert not result.cached
+        assert client.read(result.artifacts[0])
+
+
+# What a request brings along.
+
+
+def _asset(path: Path, name: str) -> tuple[Asset, dict[str, Path]]:
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Asset(name, sha256, len(content)), {sha256: path}
+
+
+def test_asset_arrives_and_is_sent_once(client: Client, tmp_path: Path) -> None:
+    """A file larger than a message arrives whole; the second time its content is not asked for."""
+    path = tmp_path / "noise"
+    path.write_bytes(os.urandom(9 * 1024**2))
+    asset, files = _asset(path, "data/noise.bin")
+    text = scene(
+        "import hashlib", "print(hashlib.sha256(open('data/noise.bin', 'rb').read()).hexdigest())"
+    )
+    request = cell(text, assets=(asset,), fresh=True)
+    for given in (files, {}):
+        job = client.submit(request, given)
+        job.result()
+        assert client.logs(job.id).split()[0] == asset.sha256
+
+
+def test_empty_asset_arrives(client: Client, tmp_path: Path) -> None:
+    """A file without content is a file."""
+    path = tmp_path / "empty"
+    path.touch()
+    asset, files = _asset(path, "empty")
+    job = client.submit(cell(scene("print(open('empty').read() == '')"), assets=(asset,)), files)
+    job.result()
+    assert client.logs(job.id).startswith("True")
+
+
+def test_asset_without_its_content_is_refused(client: Client) -> None:
+    """The error says that the file must be handed over."""
+    asset = Asset("logo.png", "1" * 64, 3)
+    with pytest.raises(InvalidRequest, match="not among the files given"):
+        client.submit(cell(STILL, assets=(asset,)))
+
+
+def test_asset_that_changed_on_its_way_is_refused(client: Client, tmp_path: Path) -> None:
+    """Content under a hash that is not its own is never stored."""
+    path = tmp_path / "logo.png"
+    path.write_bytes(b"before")
+    asset, files = _asset(path, "logo.png")
+    path.write_bytes(b"after")
+    with pytest.raises(InvalidRequest, match="does not have the hash"):
+        client.submit(cell(STILL, assets=(asset,)), files)
+
+
+def test_assets_in_each_others_place_fail_the_job_only(client: Client, tmp_path: Path) -> None:
+    """A file where another's folder should be is the request's fault, not the daemon's end."""
+    path = tmp_path / "x"
+    path.write_bytes(b"x")
+    asset, files = _asset(path, "x")
+    inside = msgspec.structs.replace(asset, path="x/x")
+    with pytest.raises(JobFailed, match="folder could not be made") as caught:
+        client.submit(cell(STILL, assets=(asset, inside), fresh=True), files).result()
+    assert caught.value.failure.kind is ErrorKind.INVALID_REQUEST
+    assert client.submit(cell(STILL, fresh=True)).result().artifacts
+
+
+def test_path_outside_the_folder_is_refused(client: Client) -> None:
+    """The request is turned down before it becomes a job."""
+    with pytest.raises(InvalidRequest, match="outside the job's folder"):
+        client.submit(Request(entry=Source("../cell.py", STILL)))
+
+
+def test_local_modules_are_imported(client: Client) -> None:
+    """Modules and packages beside the entry are found by their names."""
+    modules = (
+        Source("helpers.py", "from pkg.deep import VALUE\n"),
+        Source("pkg/__init__.py", ""),
+        Source("pkg/deep.py", "VALUE = 42\n"),
+    )
+    text = "import helpers\n" + scene("print(helpers.VALUE)")
+    assert _printed(client, cell(text, modules=modules)).startswith("42")
+
+
+def test_error_in_a_local_module_shows_its_line(client: Client) -> None:
+    """The user's own files are all part of the traceback, each under its name."""
+    modules = (Source("helpers.py", "def half(x):\n    return 1 / 0\n"),)
+    text = "import helpers\n" + scene("helpers.half(3)")
+    with pytest.raises(JobFailed) as caught:
+        client.submit(cell(text, modules=modules)).result()
+    places = [(Path(line.filename).name, line.line) for line in caught.value.failure.traceback]
+    assert places == [("Cell In[1]", 5), ("helpers.py", 2)]
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Sends the functions it is told of by name."""
+
+    names: dict[int, str] = {}  # noqa: RUF012 - set before use
+
+    def persistent_id(self, value: object) -> str | None:
+        return self.names.get(id(value))
+
+
+def _pickled(value: object, **named: object) -> bytes:
+    buffer = io.BytesIO()
+    pickler = _Pickler(buffer)
+    pickler.names = {id(item): name for name, item in named.items()}
+    pickler.dump(value)
+    return buffer.getvalue()
+
+
+def test_names_from_earlier_cells_are_there(client: Client) -> None:
+    """Sources, values, and values that refer to what an earlier item defines."""
+
+    def double(x: int) -> int:
+        raise AssertionError("only its name may travel")
+
+    namespace: tuple[NamespaceItem, ...] = (
+        SourceItem("import math", "Cell In[2]", names=("math",)),
+        SourceItem("def double(x):\n    return x * FACTOR\n", "Cell In[3]", 1, ("double",)),
+        ValueItem("FACTOR", _pickled(2)),
+        ValueItem("steps", _pickled([double, 5], double=double)),
+    )
+    text = scene("call, value = steps", "print(call(value), call is double, math.tau > 6)")
+    assert _printed(client, cell(text, namespace=namespace)).startswith("10 True True")
+
+
+def test_error_in_an_earlier_cell_shows_that_cell(client: Client) -> None:
+    """A function from another cell keeps its place in the traceback."""
+    namespace = (SourceItem("def half(x):\n    return 1 / 0\n", "Cell In[7]", 4, ("half",)),)
+    with pytest.raises(JobFailed) as caught:
+        client.submit(cell(scene("half(3)"), namespace=namespace)).result()
+    lines = caught.value.failure.traceback
+    assert [(line.filename, line.line) for line in lines] == [("Cell In[1]", 4), ("Cell In[7]", 5)]
+    assert lines[-1].source.strip() == "return 1 / 0"
+
+
+def test_value_that_cannot_be_rebuilt_is_named(client: Client) -> None:
+    """The error says which name, and what to do about it."""
+    namespace = (ValueItem("model", b"cno_such_module\nThing\n."),)
+    with pytest.raises(JobFailed, match="model") as caught:
+        client.submit(cell(STILL, namespace=namespace)).result()
+    assert caught.value.failure.kind is ErrorKind.INVALID_REQUEST
+    assert "no_such_module" in caught.value.failure.message
+    assert "Define it inside the cell" in caught.value.failure.hint
+
+
+def test_base_scene_from_an_earlier_cell_is_not_rendered_itself(client: Client) -> None:
+    """Only what the entry defines is offered."""
+    namespace = (SourceItem(scene("pass", name="Base"), "Cell In[1]", 1, ("Base",)),)
+    text = "class Demo(Base):\n    def construct(self):\n        self.add(Dot())\n"
+    result = client.submit(cell(text, namespace=namespace)).result()
+    assert [artifact.scene for artifact in result.artifacts] == ["Demo"]
+
+
+def test_script_says_itself_what_it_imports(client: Client) -> None:
+    """Without a notebook nothing is implied, and lines count from one."""
+    script = Source("scene.py", "from manim import *\n\n" + STILL)
+    options = RenderOptions(quality="l")
+    assert client.submit(Request(script, ("Demo",), options=options)).result().artifacts
+    with pytest.raises(JobFailed) as caught:
+        client.submit(Request(Source("scene.py", STILL), options=options)).result()
+    (line,) = caught.value.failure.traceback
+    assert (line.filename, line.line) == ("scene.py", 1)
+
+
+def test_all_scenes_are_rendered_in_order(client: Client) -> None:
+    """With ``write_all`` each scene has its artifact; with names, in the order of the names."""
+    text = STILL + scene("self.add(Square())", name="Other")
+    everything = RenderOptions(quality="l", write_all=True)
+    result = client.submit(cell(text, options=everything)).result()
+    assert [artifact.scene for artifact in result.artifacts] == ["Demo", "Other"]
+    result = client.submit(cell(text, scenes=("Other", "Demo"))).result()
+    assert [artifact.scene for artifact in result.artifacts] == ["Other", "Demo"]
+
+
+def test_every_job_draws_its_own_random_numbers(client: Client) -> None:
+    """Workers forked from one zygote do not repeat each other; a seed makes them repeat."""
+    text = scene("import random", "print(random.random(), np.random.rand())", "self.add(Dot())")
+    first, second = (_printed(client, cell(text, fresh=True)).splitlines()[0] for _ in range(2))
+    assert not set(first.split()) & set(second.split())
+    options = RenderOptions(quality="l", seed=7)
+    same = {_printed(client, cell(text, fresh=True, options=options)) for _ in range(2)}
+    assert len(same) == 1
+
+
+# Following and ending.
+
+
+def test_events_can_be_followed_again_by_another_client(
+    client: Client, warm_daemon: Settings
+) -> None:
+    """A second client sees the whole story of a job, while it runs and after it."""
+    text = scene("print('begun')", "self.play(Create(Square()), run_time=1)")
+    job = client.submit(cell(text, fresh=True))
+    with Client.connect(warm_daemon, start=False) as other:
+        seen = [event for event in JobHandle(other, job.id).events() if not _is_progress(event)]
+        again = [event for event in JobHandle(other, job.id).events() if not _is_progress(event)]
+    assert seen == again == [event for event in job.events() if not _is_progress(event)]
+
+
+def _is_progress(event: JobEvent) -> bool:
+    return isinstance(event, Progress)
+
+
+def test_two_jobs_of_one_client_can_be_followed_in_any_order(client: Client) -> None:
+    """What comes for the one while the other is read is not lost."""
+    jobs = [client.submit(cell(SWIFT, fresh=True)) for _ in range(3)]
+    for job in reversed(jobs):
+        assert _states(list(job.events()))[-1] is JobState.SUCCEEDED
+
+
+def test_broken_connection_does_not_lose_the_job(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client is known again after it, the job goes on, and every event arrives once."""
+    monkeypatch.setattr(client_module, "_SILENCE_S", 0.5)
+    text = scene("import time", "print('begun', flush=True)", "time.sleep(3)", "self.add(Dot())")
+    job = client.submit(cell(text, fresh=True))
+    events = job.events()
+    _until_running(events)
+    address = client._connection.address
+    client._socket.disconnect(address)
+    client._socket.connect(address)
+    rest = list(events)
+    assert [event.text for event in rest if isinstance(event, Log)] == ["begun\n"]
+    assert _states(rest) == [JobState.SUCCEEDED]
+
+
+def test_cancelled_job_ends_within_a_second(client: Client) -> None:
+    """The final event says cancelled, and no process is left."""
+    job = client.submit(cell(_LOOP))
+    events = job.events()
+    _until_running(events)
+    started = time.monotonic()
+    job.cancel()
+    assert _states(list(events)) == [JobState.CANCELLED]
+    assert time.monotonic() - started < 1
+    eventually(lambda: not worker_processes(client), "no process is left", within_s=2)
+    with pytest.raises(JobFailed, match="cancelled") as caught:
+        job.result()
+    assert caught.value.failure.kind is ErrorKind.CANCELLED
+
+
+@contextmanager
+def _busy(client: Client) -> Iterator[None]:
+    """Keep every slot of the daemon taken."""
+    jobs = [client.submit(cell(_LOOP)) for _ in range(client.status().slots)]
+    eventually(lambda: client.status().running == len(jobs), "all slots are taken")
+    yield
+    for job in jobs:
+        job.cancel()
+    eventually(lambda: client.status().running == 0, "all slots are free")
+
+
+def test_waiting_job_can_be_cancelled(client: Client) -> None:
+    """It never starts."""
+    with _busy(client):
+        job = client.submit(cell(SWIFT, fresh=True))
+        assert client.job(job.id).state is JobState.QUEUED
+        assert client.status().queued == 1
+        job.cancel()
+        assert _states(list(job.events())) == [JobState.QUEUED, JobState.CANCELLED]
+
+
+def test_stored_result_is_shown_although_every_slot_is_taken(client: Client) -> None:
+    """What needs no worker does not wait for one."""
+    client.submit(cell(STILL)).result()
+    with _busy(client):
+        assert client.submit(cell(STILL)).result().cached
+
+
+def test_job_that_is_over_cannot_be_cancelled(client: Client) -> None:
+    """The error says that there is nothing to cancel."""
+    job = client.submit(cell(STILL))
+    job.result()
+    with pytest.raises(InvalidRequest, match="over already"):
+        job.cancel()
+
+
+# The record.
+
+
+def test_jobs_are_listed_newest_first(client: Client) -> None:
+    """Each with its state, its scenes, where it came from and why it failed."""
+    good = client.submit(cell(STILL, fresh=True))
+    result = good.result()
+    bad = client.submit(cell(scene("1/0")))
+    with pytest.raises(JobFailed):
+        bad.result()
+    newest, before = client.jobs(2)
+    assert (newest.id, newest.state) == (bad.id, JobState.FAILED)
+    assert newest.error is not None
+    assert newest.error.exception == "ZeroDivisionError"
+    assert (before.id, before.state, before.label) == (good.id, JobState.SUCCEEDED, "Cell In[1]")
+    assert (before.scenes, before.artifacts) == (("Demo",), result.artifacts)
+    assert before.elapsed_s == pytest.approx(result.elapsed_s)
+    assert abs(before.created_at - time.time()) < 60
+
+
+def test_job_is_found_by_the_beginning_of_its_id(client: Client) -> None:
+    """An unknown or ambiguous beginning is an error that says so."""
+    job = client.submit(cell(STILL))
+    job.result()
+    assert client.job(job.id) == client.job(job.id[:11])
+    with pytest.raises(InvalidRequest, match="No job begins with 'zz'"):
+        client.job("zz")
+    client.submit(cell(STILL)).result()
+    with pytest.raises(InvalidRequest, match="Several jobs"):
+        client.job("")
+
+
+def test_what_a_scene_prints_is_kept(client: Client) -> None:
+    """Both streams, in order, letters of any width whole, whatever the pieces they come in."""
+    text = scene(
+        "import sys",
+        "print('first')",
+        "print('second', file=sys.stderr, flush=True)",
+        "print('x' + 'é' * 100_000)",
+    )
+    lines = _printed(client, cell(text, fresh=True)).splitlines()
+    assert lines[:3] == ["first", "second", "x" + "é" * 100_000]
+
+
+def test_what_a_scene_prints_is_bounded(client: Client) -> None:
+    """Beyond the limit it is left out, and a note in the log says so."""
+    text = scene("print('y' * 100_000)", "print('the end')")
+    log = _printed(client, cell(text, fresh=True, limits=Limits(log_bytes=1000)))
+    assert log.startswith("y" * 1000 + "\n[the rest")
+    assert "the end" not in log
+
+
+def test_example_of_the_documentation_works(
+    warm_daemon: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The code in the module's docstring runs as it stands."""
+    monkeypatch.setenv("MANIM_KERNEL_HOME", str(warm_daemon.runtime_dir.parent))
+    monkeypatch.chdir(tmp_path)
+    Path("scene.py").write_text("from manim import *\n\n" + SWIFT)
+    assert client_module.__doc__ is not None
+    code = dedent(client_module.__doc__.partition("::\n")[2])
+    exec(compile(code, "client.py's docstring", "exec"), {})
+    assert Path("Demo.mp4").stat().st_size > 0
+    assert "frame 12 of 12" in capsys.readouterr().out
