@@ -8,7 +8,7 @@ import click
 
 from manim_daemon.errors import DaemonUnavailable, InvalidRequest
 from manim_kernel_ext.commands.daemon import daemon
-from manim_kernel_ext.tracebacks import Interrupted
+from manim_kernel_ext.show.tracebacks import Interrupted
 
 __all__ = ["run_daemon_command"]
 

@@ -22,11 +22,11 @@ from manim_daemon.protocol import (
     Request,
     StateChanged,
 )
-from manim_kernel_ext.delivery import Delivery, deliver
-from manim_kernel_ext.display import Bundle, bundle
-from manim_kernel_ext.progress import View
-from manim_kernel_ext.result import RenderResult
-from manim_kernel_ext.tracebacks import failure_html, failure_text
+from manim_kernel_ext.show.delivery import Delivery, deliver
+from manim_kernel_ext.show.display import Bundle, bundle
+from manim_kernel_ext.show.progress import View
+from manim_kernel_ext.show.result import RenderResult
+from manim_kernel_ext.show.tracebacks import failure_html, failure_text
 
 __all__ = ["Background", "Connect", "Results", "Task", "follow", "render"]
 

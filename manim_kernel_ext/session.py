@@ -9,17 +9,17 @@ from manim_daemon.client import Client
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.settings import Settings
 from manim_kernel_ext.daemon_magic import run_daemon_command
-from manim_kernel_ext.definitions import Definitions
-from manim_kernel_ext.frontend import Frontend, detect
-from manim_kernel_ext.jobs_table import jobs_bundle
 from manim_kernel_ext.options import Invocation, help_text, parse_line
-from manim_kernel_ext.place import publish
 from manim_kernel_ext.request import Kernel, Prepared, from_cell
+from manim_kernel_ext.request.definitions import Definitions
+from manim_kernel_ext.request.statements import Text
 from manim_kernel_ext.run import Background, Connect, Results, Task, render
-from manim_kernel_ext.showing import delivery_for, view_for
-from manim_kernel_ext.statements import Text
+from manim_kernel_ext.show.frontend import Frontend, detect
+from manim_kernel_ext.show.jobs_table import jobs_bundle
+from manim_kernel_ext.show.place import publish
+from manim_kernel_ext.show.showing import delivery_for, view_for
+from manim_kernel_ext.show.tracebacks import Interrupted, clean_errors
 from manim_kernel_ext.takeover import Takeover
-from manim_kernel_ext.tracebacks import Interrupted, clean_errors
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

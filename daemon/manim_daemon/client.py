@@ -1,21 +1,16 @@
 """Talk to the daemon: connect or start it, submit, follow, cancel, fetch.
 
-An example, for a script with a scene named Demo::
+For a script with a scene named Demo::
 
     from pathlib import Path
-
     from manim_daemon.client import Client
     from manim_daemon.protocol import Request, Source
-
-    def show(current: int, total: int, message: str) -> None:
-        print(f"{message}: frame {current} of {total}")
 
     script = Source("scene.py", Path("scene.py").read_text())
     with Client.connect() as client:
         job = client.submit(Request(entry=script, scenes=("Demo",)))
-        result = job.result(on_progress=show)
-        for artifact in result.artifacts:
-            client.fetch(artifact, Path(artifact.name))
+        result = job.result(on_progress=lambda frame, frames, name: print(name, frame, frames))
+        client.fetch(result.artifacts[0], Path("Demo.mp4"))
 """
 
 from __future__ import annotations
@@ -91,6 +86,10 @@ _HEARTBEAT_MS = 2_000
 _HEARTBEAT_TIMEOUT_MS = 10_000
 
 _R = TypeVar("_R")
+
+
+class _Stopped(DaemonUnavailable):
+    pass
 
 
 @dataclass(frozen=True)
@@ -187,9 +186,19 @@ class Client:
         Raises DaemonUnavailable, Incompatible.
         """
         settings = settings or Settings.load()
+        try:
+            return cls._greeted(settings, start=start)
+        except _Stopped:
+            if not start:
+                raise
+            # It was about to stop when it was found; the next one is not.
+            return cls._greeted(settings, start=start)
+
+    @classmethod
+    def _greeted(cls, settings: Settings, *, start: bool) -> Self:
         client = cls(settings, launch.find(settings, may_start=start))
         try:
-            client._hello()
+            _expect(client._ask(Hello(), _HELLO_TIMEOUT_S), Welcome)
         except BaseException:
             client.close()
             raise
@@ -291,9 +300,6 @@ class Client:
         opened.connect(self._connection.address)
         return opened
 
-    def _hello(self) -> None:
-        _expect(self._ask(Hello(), _HELLO_TIMEOUT_S), Welcome)
-
     def _call(self, command: Command, kind: type[_R]) -> _R:
         return _expect(self._ask(command), kind)
 
@@ -307,9 +313,7 @@ class Client:
             if isinstance(reply, Reply) and reply.id == call.id:
                 return reply.result
             if reply is None and not self._daemon_runs():
-                raise DaemonUnavailable(
-                    "The daemon has stopped.", "Run it again: a new daemon will start."
-                )
+                raise _Stopped("The daemon has stopped.", "Run it again: a new daemon will start.")
         raise DaemonUnavailable(
             f"The daemon did not answer within {timeout_s:g} seconds.",
             "Restart it: `manim-kernel daemon restart` or `%manim_daemon restart`.",

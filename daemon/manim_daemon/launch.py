@@ -159,10 +159,11 @@ def _start(settings: Settings, interpreter: str) -> None:
                 f"The daemon's Python {interpreter} cannot be run: {error.strerror}.",
                 "Name another: `manim-kernel daemon start --python PATH`.",
             ) from error
-        os.close(writing)
+        finally:
+            os.close(writing)
         # Whoever starts a process has to wait for its end, which may be hours away.
         threading.Thread(target=process.wait, daemon=True).start()
-        _await_report(process, reading, settings)
+        _await_report(reading, settings)
 
 
 def stop(settings: Settings) -> bool:
@@ -229,12 +230,12 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {**kept, **named}
 
 
-def _await_report(process: subprocess.Popen[bytes], reading: int, settings: Settings) -> None:
+def _await_report(reading: int, settings: Settings) -> None:
     ready, _, _ = select.select([reading], [], [], _START_TIMEOUT_S)
     data = os.read(reading, 65536) if ready else b""
     if not data:
-        process.poll()
-        state = "ended" if process.returncode is not None else "does not answer"
+        # The pipe ends with the process.
+        state = "ended" if ready else "does not answer"
         raise DaemonUnavailable(
             f"The daemon {state}. Its last words: {_last_words(settings.log_file)}",
             f"The whole log: {settings.log_file}",

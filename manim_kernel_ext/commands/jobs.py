@@ -9,7 +9,7 @@ import click
 from manim_daemon.protocol import Job
 from manim_daemon.settings import Settings
 from manim_kernel_ext.commands.report import echo_json, job_fields, json_option, table
-from manim_kernel_ext.tracebacks import failure_text
+from manim_kernel_ext.show.tracebacks import failure_text
 
 __all__ = ["jobs"]
 

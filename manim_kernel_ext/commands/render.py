@@ -25,7 +25,7 @@ from manim_kernel_ext.commands.report import (
     json_option,
 )
 from manim_kernel_ext.options import Invocation, invocation, render_options
-from manim_kernel_ext.tracebacks import failure_text
+from manim_kernel_ext.show.tracebacks import failure_text
 
 if TYPE_CHECKING:
     from manim_daemon.client import Client, JobHandle, JobResult
@@ -127,8 +127,8 @@ def _rendered(
 
 
 def _followed(client: Client, handle: JobHandle, quiet: bool) -> JobResult:
-    from manim_kernel_ext.progress import QuietView, TerminalView, View
     from manim_kernel_ext.run import follow
+    from manim_kernel_ext.show.progress import QuietView, TerminalView, View
 
     view: View = QuietView() if quiet or not sys.stdout.isatty() else TerminalView()
     try:

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from manim_daemon.protocol import Artifact, ErrorKind, Failure, Job
-from manim_kernel_ext.tracebacks import failure_text
+from manim_kernel_ext.show.tracebacks import failure_text
 
 __all__ = [
     "ExitCode",

@@ -76,12 +76,16 @@ class Store:
         (folder / ".gitignore").write_text("*\n")
 
     def outcomes(self, versions: str) -> dict[str, Outcome]:
-        """Return the outcomes for these versions by the key of the example."""
+        """Return the outcomes for these versions by the key of the example.
+
+        Failures of ours are left out: they are worth another try.
+        """
         if not self._log.exists():
             return {}
         records = [json.loads(line) for line in self._log.read_text("utf-8").splitlines()]
         outcomes = (Outcome(**r | {"verdict": Verdict(r["verdict"])}) for r in records)
-        return {outcome.key: outcome for outcome in outcomes if outcome.versions == versions}
+        known = {outcome.key: outcome for outcome in outcomes if outcome.versions == versions}
+        return {key: o for key, o in known.items() if o.verdict is not Verdict.FAILED}
 
     def add(self, outcome: Outcome) -> None:
         """Keep `outcome`."""

@@ -29,7 +29,8 @@ class Subject:
     def __enter__(self) -> Self:
         """Choose a home with a short path: the path of a unix socket has about 100 characters."""
         self._home = Path(tempfile.mkdtemp(prefix="mk-", dir="/tmp"))
-        self._environment = os.environ | {"MANIM_KERNEL_HOME": str(self._home)}
+        own = {k: v for k, v in os.environ.items() if not k.startswith("MANIM_KERNEL_")}
+        self._environment = {**own, "MANIM_KERNEL_HOME": str(self._home)}
         return self
 
     def __exit__(
@@ -38,9 +39,11 @@ class Subject:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop the daemon and remove its home."""
-        self._run(("daemon", "stop"), _ROOT, timeout_s=60)
-        shutil.rmtree(self._home, ignore_errors=True)
+        """Stop the daemon and remove its home. Raises RuntimeError when it does not stop."""
+        done = self._run(("daemon", "stop"), _ROOT, timeout_s=60)
+        if done.returncode != 0:
+            raise RuntimeError(f"The daemon of {self._home} does not stop: {done.stderr}")
+        shutil.rmtree(self._home)
 
     def render(
         self,

@@ -8,7 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from manim_daemon.protocol import SourceItem, ValueItem
-from manim_kernel_ext import kernel_manim
+from manim_kernel_ext.request import kernel_manim
 from tests.unit.notebook import Cells, execute
 
 SCENE = "class A({}):\n    def construct(self): {}"

@@ -15,13 +15,13 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from manim_daemon.protocol import NamespaceItem, Request, SourceItem, ValueItem
 from manim_daemon.settings import Settings
-from manim_kernel_ext.definitions import Definitions
-from manim_kernel_ext.names import names_in
-from manim_kernel_ext.namespace import Namespace, collect
 from manim_kernel_ext.options import parse_line
-from manim_kernel_ext.pickles import Notebook
 from manim_kernel_ext.request import Kernel, from_cell
-from manim_kernel_ext.statements import Text
+from manim_kernel_ext.request.definitions import Definitions
+from manim_kernel_ext.request.names import names_in
+from manim_kernel_ext.request.namespace import Namespace, collect
+from manim_kernel_ext.request.pickles import Notebook
+from manim_kernel_ext.request.statements import Text
 
 __all__ = ["Cells", "execute", "names_of", "script", "source_of"]
 

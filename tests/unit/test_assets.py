@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from manim_daemon.errors import InvalidRequest
-from manim_kernel_ext import assets
-from manim_kernel_ext.assets import find_assets
-from manim_kernel_ext.patterns import escaped, literal, patterns_in
+from manim_kernel_ext.request import assets
+from manim_kernel_ext.request.assets import find_assets
+from manim_kernel_ext.request.patterns import escaped, literal, patterns_in
 
 pytestmark = pytest.mark.timeout(20)
 

@@ -10,7 +10,7 @@ import pytest
 from manim_daemon.client import JobResult
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.protocol import Artifact, ArtifactKind
-from manim_kernel_ext.delivery import Delivery, deliver
+from manim_kernel_ext.show.delivery import Delivery, deliver
 from tests.unit.fake_client import JOB, FakeClient, artifact
 
 VIDEO = artifact("Demo.mp4")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from manim_daemon.protocol import ArtifactKind
-from manim_kernel_ext.display import bundle, message, webvtt
-from manim_kernel_ext.result import Look, RenderResult, Section
+from manim_kernel_ext.show.display import bundle, message, webvtt
+from manim_kernel_ext.show.result import Look, RenderResult, Section
 
 
 def result(tmp_path: Path, name: str = "Demo.mp4", **fields: object) -> RenderResult:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from manim_kernel_ext.frontend import Frontend, Kind, cell_settings, detect, kernel_settings
 from manim_kernel_ext.options import parse_line
-from manim_kernel_ext.progress import QuietView, TerminalView, WidgetView
-from manim_kernel_ext.showing import delivery_for, view_for
+from manim_kernel_ext.show.frontend import Frontend, Kind, cell_settings, detect, kernel_settings
+from manim_kernel_ext.show.progress import QuietView, TerminalView, WidgetView
+from manim_kernel_ext.show.showing import delivery_for, view_for
 from tests.unit.conftest import Outputs
 
 

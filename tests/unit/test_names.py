@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from manim_kernel_ext.names import Names, names_in
+from manim_kernel_ext.request.names import Names, names_in
 
 pytestmark = pytest.mark.timeout(60)
 

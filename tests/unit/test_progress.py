@@ -11,9 +11,9 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from manim_daemon.protocol import JobState, Progress, SceneStarted, StateChanged
-from manim_kernel_ext.display import message
-from manim_kernel_ext.place import Place
-from manim_kernel_ext.progress import (
+from manim_kernel_ext.show.display import message
+from manim_kernel_ext.show.place import Place
+from manim_kernel_ext.show.progress import (
     QuietView,
     Snapshot,
     TerminalView,

@@ -10,7 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.protocol import Source, SourceItem, ValueItem, decode_request, encode
 from manim_kernel_ext.options import parse_line
-from manim_kernel_ext.sources import InvalidSource
+from manim_kernel_ext.request.sources import InvalidSource
 from tests.unit.notebook import Cells, script
 
 pytestmark = pytest.mark.timeout(60)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from manim_daemon.protocol import ArtifactKind
-from manim_kernel_ext.result import RenderResult
+from manim_kernel_ext.show.result import RenderResult
 
 
 @pytest.fixture

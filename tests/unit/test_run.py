@@ -20,10 +20,10 @@ from manim_daemon.protocol import (
     Source,
     StateChanged,
 )
-from manim_kernel_ext.delivery import Delivery
-from manim_kernel_ext.display import Bundle
-from manim_kernel_ext.result import RenderResult
 from manim_kernel_ext.run import Background, Task, render
+from manim_kernel_ext.show.delivery import Delivery
+from manim_kernel_ext.show.display import Bundle
+from manim_kernel_ext.show.result import RenderResult
 from tests.unit.fake_client import JOB, FakeClient, artifact, succeeded
 
 FAILURE = Failure(ErrorKind.SCENE_ERROR, "division by zero", "", "ZeroDivisionError")

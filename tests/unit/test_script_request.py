@@ -11,7 +11,7 @@ from manim_daemon.protocol import Request, Source, decode_request, encode
 from manim_daemon.settings import Settings
 from manim_kernel_ext.options import Invocation, parse_line
 from manim_kernel_ext.request import from_file
-from manim_kernel_ext.sources import InvalidSource
+from manim_kernel_ext.request.sources import InvalidSource
 from tests.unit.notebook import script
 
 pytestmark = pytest.mark.timeout(60)

@@ -8,8 +8,14 @@ import pytest
 
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.protocol import ErrorKind, Failure, Source
-from manim_kernel_ext.scenes import SceneClasses, is_construct_body, scene_classes
-from manim_kernel_ext.sources import InvalidSource, Module, local_modules, parse, read_module
+from manim_kernel_ext.request.scenes import SceneClasses, is_construct_body, scene_classes
+from manim_kernel_ext.request.sources import (
+    InvalidSource,
+    Module,
+    local_modules,
+    parse,
+    read_module,
+)
 
 pytestmark = pytest.mark.timeout(20)
 

@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from manim_daemon.errors import InvalidRequest, ManimKernelError
 from manim_daemon.protocol import ErrorKind, Failure, TracebackLine
-from manim_kernel_ext.tracebacks import (
+from manim_kernel_ext.show.tracebacks import (
     CellError,
     Interrupted,
     cell_error,

@@ -7,8 +7,8 @@ import builtins
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from manim_kernel_ext import syntax
-from manim_kernel_ext.names import names_in
+from manim_kernel_ext.request import syntax
+from manim_kernel_ext.request.names import names_in
 
 __all__ = ["SceneClasses", "is_construct_body", "scene_classes"]
 

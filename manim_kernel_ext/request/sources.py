@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from manim_daemon.errors import InvalidRequest, ManimKernelError
 from manim_daemon.protocol import ErrorKind, Failure, Source, TracebackLine
 from manim_daemon.protocol.base import MAX_TEXT
-from manim_kernel_ext import syntax
+from manim_kernel_ext.request import syntax
 
 __all__ = ["InvalidSource", "Module", "local_modules", "parse", "read_module"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.settings import Settings
-from manim_kernel_ext.delivery import Delivery
-from manim_kernel_ext.display import message
-from manim_kernel_ext.frontend import Frontend, Kind, cell_settings, kernel_settings
 from manim_kernel_ext.options import Display, Invocation
-from manim_kernel_ext.place import Place
-from manim_kernel_ext.progress import QuietView, TerminalView, View, WidgetView
-from manim_kernel_ext.result import Look
+from manim_kernel_ext.show.delivery import Delivery
+from manim_kernel_ext.show.display import message
+from manim_kernel_ext.show.frontend import Frontend, Kind, cell_settings, kernel_settings
+from manim_kernel_ext.show.place import Place
+from manim_kernel_ext.show.progress import QuietView, TerminalView, View, WidgetView
+from manim_kernel_ext.show.result import Look
 
 __all__ = ["delivery_for", "view_for"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from manim_kernel_ext.display import Bundle
+from manim_kernel_ext.show.display import Bundle
 
 __all__ = ["Place", "publish"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manim_daemon.protocol import ArtifactKind
-from manim_kernel_ext.result import RenderResult
+from manim_kernel_ext.show.result import RenderResult
 
 __all__ = ["Bundle", "bundle", "is_playable", "message", "webvtt"]
 

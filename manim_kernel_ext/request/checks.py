@@ -9,10 +9,10 @@ from pathlib import Path
 
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.protocol import Request
-from manim_kernel_ext import syntax
-from manim_kernel_ext.names import names_in
 from manim_kernel_ext.options import Invocation
-from manim_kernel_ext.scenes import is_construct_body, scene_classes
+from manim_kernel_ext.request import syntax
+from manim_kernel_ext.request.names import names_in
+from manim_kernel_ext.request.scenes import is_construct_body, scene_classes
 
 __all__ = ["check_cell", "check_file", "check_frame_size", "check_named"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from manim_kernel_ext import syntax
-from manim_kernel_ext.names import names_in
-from manim_kernel_ext.scenes import is_construct_body, scene_classes
-from manim_kernel_ext.statements import Statement, Text, cut
+from manim_kernel_ext.request import syntax
+from manim_kernel_ext.request.names import names_in
+from manim_kernel_ext.request.scenes import is_construct_body, scene_classes
+from manim_kernel_ext.request.statements import Statement, Text, cut
 
 __all__ = ["Definitions", "Earlier"]
 

@@ -12,13 +12,13 @@ from msgspec import structs
 
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.protocol import ConfigValue, Request, Source
-from manim_kernel_ext import syntax
-from manim_kernel_ext.assets import arrival, find_assets
-from manim_kernel_ext.config_files import ConfigFile, read_config
 from manim_kernel_ext.options import Invocation
-from manim_kernel_ext.patterns import escaped, patterns_in
-from manim_kernel_ext.pickles import relocated
-from manim_kernel_ext.sources import Module, local_modules
+from manim_kernel_ext.request import syntax
+from manim_kernel_ext.request.assets import arrival, find_assets
+from manim_kernel_ext.request.config_files import ConfigFile, read_config
+from manim_kernel_ext.request.patterns import escaped, patterns_in
+from manim_kernel_ext.request.pickles import relocated
+from manim_kernel_ext.request.sources import Module, local_modules
 
 __all__ = ["Code", "Folder", "with_files"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from manim_kernel_ext import syntax
-from manim_kernel_ext.syntax import COMPREHENSIONS
+from manim_kernel_ext.request import syntax
+from manim_kernel_ext.request.syntax import COMPREHENSIONS
 
 __all__ = ["Names", "names_in"]
 

@@ -8,8 +8,8 @@ import linecache
 from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 
-from manim_kernel_ext import syntax
-from manim_kernel_ext.statements import Statement, Text, cut
+from manim_kernel_ext.request import syntax
+from manim_kernel_ext.request.statements import Statement, Text, cut
 
 __all__ = ["Cells"]
 

@@ -78,6 +78,6 @@ class RenderResult:
         return f"{self.scene}: {size}, {took}"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        from manim_kernel_ext.display import bundle
+        from manim_kernel_ext.show.display import bundle
 
         return bundle((self,))

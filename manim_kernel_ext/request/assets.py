@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.protocol import Asset
 from manim_daemon.protocol.base import MAX_ITEMS
-from manim_kernel_ext.patterns import literal
+from manim_kernel_ext.request.patterns import literal
 
 __all__ = ["MAX_TOTAL_BYTES", "Assets", "arrival", "find_assets"]
 

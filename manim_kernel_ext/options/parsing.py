@@ -14,8 +14,8 @@ import click
 
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.protocol import ConfigValue, RenderOptions
-from manim_kernel_ext import flags
-from manim_kernel_ext.flags import render_options
+from manim_kernel_ext.options import flags
+from manim_kernel_ext.options.flags import render_options
 
 __all__ = ["Display", "Invocation", "help_text", "invocation", "parse_line", "render_options"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from manim_kernel_ext.names import Names, names_in
+from manim_kernel_ext.request.names import Names, names_in
 
 __all__ = ["Statement", "Text", "cut"]
 

@@ -8,7 +8,7 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 
-from manim_kernel_ext import syntax
+from manim_kernel_ext.request import syntax
 
 __all__ = ["escaped", "literal", "patterns_in"]
 

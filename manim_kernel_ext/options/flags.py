@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from manim_kernel_ext import flag_values as values
+from manim_kernel_ext.options import values
 
 __all__ = ["CONFIG_FLAGS", "magic", "render_options", "sections"]
 

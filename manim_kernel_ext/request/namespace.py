@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 
 from manim_daemon.protocol import NamespaceItem, SourceItem, ValueItem
-from manim_kernel_ext import kernel_manim
-from manim_kernel_ext.cells import Cells
-from manim_kernel_ext.definitions import Definitions, Earlier
-from manim_kernel_ext.imports import import_of, module_import
-from manim_kernel_ext.names import Names
-from manim_kernel_ext.pickles import Notebook, pickle_value, relocated
-from manim_kernel_ext.statements import Statement
+from manim_kernel_ext.request import kernel_manim
+from manim_kernel_ext.request.cells import Cells
+from manim_kernel_ext.request.definitions import Definitions, Earlier
+from manim_kernel_ext.request.imports import import_of, module_import
+from manim_kernel_ext.request.names import Names
+from manim_kernel_ext.request.pickles import Notebook, pickle_value, relocated
+from manim_kernel_ext.request.statements import Statement
 
 __all__ = ["Namespace", "collect"]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from manim_daemon.protocol import Job
 from manim_kernel_ext.commands.report import table
-from manim_kernel_ext.display import Bundle
+from manim_kernel_ext.show.display import Bundle
 
 __all__ = ["jobs_bundle"]
 

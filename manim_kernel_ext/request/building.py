@@ -10,18 +10,18 @@ from pathlib import Path
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.protocol import Limits, Request, Source, SourceItem
 from manim_daemon.settings import Settings
-from manim_kernel_ext import kernel_manim, syntax
-from manim_kernel_ext.checks import check_cell, check_file, check_frame_size, check_named
-from manim_kernel_ext.definitions import Definitions
-from manim_kernel_ext.files import Code, Folder, with_files
-from manim_kernel_ext.names import names_in
-from manim_kernel_ext.namespace import Namespace, collect
 from manim_kernel_ext.options import Invocation
-from manim_kernel_ext.pickles import Notebook
-from manim_kernel_ext.scenes import is_construct_body, scene_classes
-from manim_kernel_ext.sources import Module, parse, read_module
+from manim_kernel_ext.request import kernel_manim, syntax
+from manim_kernel_ext.request.checks import check_cell, check_file, check_frame_size, check_named
+from manim_kernel_ext.request.definitions import Definitions
+from manim_kernel_ext.request.files import Code, Folder, with_files
+from manim_kernel_ext.request.names import names_in
+from manim_kernel_ext.request.namespace import Namespace, collect
+from manim_kernel_ext.request.pickles import Notebook
+from manim_kernel_ext.request.scenes import is_construct_body, scene_classes
+from manim_kernel_ext.request.sources import Module, parse, read_module
 
-__all__ = ["Kernel", "from_cell", "from_file"]
+__all__ = ["Kernel", "Prepared", "from_cell", "from_file"]
 
 _CELL = "cell"
 _BASE = "Scene"

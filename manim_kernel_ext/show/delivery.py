@@ -15,8 +15,8 @@ from urllib.parse import quote
 from manim_daemon.client import JobResult
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.protocol import Artifact, ArtifactKind
-from manim_kernel_ext.display import is_playable
-from manim_kernel_ext.result import Look, RenderResult, Section
+from manim_kernel_ext.show.display import is_playable
+from manim_kernel_ext.show.result import Look, RenderResult, Section
 
 __all__ = ["Delivery", "Fetcher", "deliver"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from manim_daemon.protocol import JobEvent, JobState, Progress, SceneStarted, StateChanged
-from manim_kernel_ext.display import Bundle, message
-from manim_kernel_ext.place import Place, publish
+from manim_kernel_ext.show.display import Bundle, message
+from manim_kernel_ext.show.place import Place, publish
 
 __all__ = [
     "QuietView",

@@ -1,0 +1,1 @@
+"""What the user sees: progress, results, errors, wherever they are shown."""
