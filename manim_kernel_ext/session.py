@@ -108,10 +108,11 @@ class Session:
         # IPython's own counter stands at the next cell in some versions, at this one in others.
         label = f"Cell In[{len(names['In']) - 1}]"
         kernel = Kernel(frontend.folder, names, self._definitions)
-        prepared = from_cell(cell, invocation, Settings.load(), kernel, label)
-        if cell is not None:
+        request, files = from_cell(cell, invocation, Settings.load(), kernel, label)
+        # What the body of a construct() binds is local to it.
+        if cell is not None and request.construct_base is None:
             self._definitions.remember(Text(cell, label, first_line=2), names)
-        return prepared
+        return request, files
 
     def _keep(self, results: Results) -> None:
         if results:

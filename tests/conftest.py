@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,37 +10,21 @@ import pytest
 from manim_daemon import launch
 from manim_daemon.client import Client
 from manim_daemon.settings import Settings
+from tests.homes import private_home
 from tests.rendering import warm
-
-
-@contextmanager
-def _private_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Have every daemon and client of this process use one new folder, and nothing remain of it."""
-    for name in os.environ:
-        if name.startswith("MANIM_KERNEL_"):
-            monkeypatch.delenv(name)
-    # Not pytest's own temporary folder: the path of a unix socket has about 100 characters.
-    home = Path(tempfile.mkdtemp(prefix="mk-", dir="/tmp"))
-    monkeypatch.setenv("MANIM_KERNEL_HOME", str(home))
-    settings = Settings.load()
-    try:
-        yield home
-    finally:
-        launch.stop(settings)
-        shutil.rmtree(home)
 
 
 @pytest.fixture
 def daemon_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return a folder for a daemon of the test's own; whichever runs at the end is stopped."""
-    with _private_home(monkeypatch) as home:
+    with private_home(monkeypatch) as home:
         yield home
 
 
 @pytest.fixture(scope="session")
 def warm_daemon() -> Iterator[Settings]:
     """Return the settings of a warm daemon that tests share; it must not stumble over any."""
-    with pytest.MonkeyPatch.context() as monkeypatch, _private_home(monkeypatch):
+    with pytest.MonkeyPatch.context() as monkeypatch, private_home(monkeypatch):
         monkeypatch.setenv("MANIM_KERNEL_SLOTS", "2")
         monkeypatch.setenv("MANIM_KERNEL_CLIENT_GRACE_S", "2")
         monkeypatch.setenv("A_SECRET_TOKEN", "no scene may see it")

@@ -40,10 +40,11 @@ def check_cell(
             "Leave --base out.",
         )
     if invocation.base or is_construct_body(tree, known):
-        if invocation.scenes:
+        if len(invocation.scenes) > 1 or not all(map(str.isidentifier, invocation.scenes)):
             raise InvalidRequest(
-                f"{invocation.scenes[0]} is not in this cell, which is the body of construct().",
-                "Leave the name out, or write a scene class with this name.",
+                f"This cell is the body of one construct(); {' '.join(invocation.scenes)} cannot "
+                "be its scene's name.",
+                "Give one name, or none, or write scene classes.",
             )
         return
     _check_scenes(tree, "this cell", invocation, known, has)

@@ -74,7 +74,8 @@ def failure_text(failure: Failure) -> str:
 def failure_html(failure: Failure) -> str:
     """Return `failure` as HTML, for output that is no exception of the cell it is shown in."""
     text = html.escape(failure_text(failure))
-    return f'<pre style="color:var(--jp-error-color1,#c62828)">{text}</pre>'
+    style = "color:var(--jp-error-color1,#c62828);white-space:pre;overflow-x:auto"
+    return f'<pre style="{style}">{text}</pre>'
 
 
 def _name(failure: Failure) -> str:
@@ -90,7 +91,10 @@ def _lines(failure: Failure, *, colour: bool) -> Iterator[str]:
     for line in failure.traceback:
         where = f"{cyan}{line.filename}{off}, line {green}{line.line}{off}"
         yield f"{where}{_in(line.function)}"
-        yield f"{green}----> {line.line}{off} {line.source}\n"
+        # A syntax error has its caret in a second line.
+        margin = "\n" + " " * len(f"----> {line.line} ")
+        source = line.source.replace("\n", margin)
+        yield f"{green}----> {line.line}{off} {source}\n"
     yield f"{red}{name}{off}: {failure.message}"
     if failure.hint:
         yield failure.hint

@@ -15,6 +15,7 @@ def home() -> Iterator[Home]:
     with new_home() as home:
         launch.start(home.settings, sys.executable)
         yield home
+        assert "Traceback" not in home.settings.log_file.read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -39,8 +39,9 @@ class Home:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a process that is to use this daemon, and nothing of the user's."""
+        others = {k: v for k, v in os.environ.items() if not k.startswith("MANIM_KERNEL_")}
         own = {"MANIM_KERNEL_HOME": str(self.path), "IPYTHONDIR": str(self.path / "ipython")}
-        return {**os.environ, **own}
+        return {**others, **own}
 
     @property
     def is_alive(self) -> bool:

@@ -6,17 +6,17 @@ import asyncio
 import base64
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
@@ -29,6 +29,7 @@ __all__ = [
     "Video",
     "decoded",
     "execute",
+    "printed",
     "read_notebook",
     "videos_in",
     "write_notebook",
@@ -160,6 +161,39 @@ def execute(path: Path, python: str, environment: Mapping[str, str]) -> Notebook
     client = _client(nb, path.parent, python, allow_errors=False)
     client.execute(env=dict(environment), cleanup_kc=True)
     return nb
+
+
+def printed(
+    sources: Sequence[str], python: str, folder: Path, environment: Mapping[str, str]
+) -> list[str]:
+    """Execute cells one after another; return what each one printed, whenever it came.
+
+    nbclient drops what comes for a cell that is over; front ends do not.
+    """
+    manager = KernelManager(kernel_spec_manager=_OneKernel(python=python))
+    manager.start_kernel(cwd=str(folder), env=dict(environment))
+    client = manager.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=_CELL_TIMEOUT_S)
+        texts: dict[str, str] = {}
+        for source in sources:
+            cell = client.execute(source)
+            texts[cell] = ""
+            while not _ends(message := client.get_iopub_msg(timeout=_CELL_TIMEOUT_S), cell):
+                if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
+                    texts[message["parent_header"]["msg_id"]] += message["content"]["text"]
+        return list(texts.values())
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def _ends(message: Mapping[str, Any], cell: str) -> bool:
+    return (
+        message["parent_header"].get("msg_id") == cell
+        and message["content"].get("execution_state") == "idle"
+    )
 
 
 def read_notebook(path: Path) -> NotebookNode:

@@ -46,7 +46,7 @@ _CASES = (
         "-ql",
         "class Broken(Scene):\n    def construct(self)\n        pass",
         "SyntaxError",
-        ("line 3", "def construct(self)\n                       ^", "expected ':'"),
+        ("line 3", "----> 3     def construct(self)\n" + " " * 31 + "^\n", "expected ':'"),
     ),
     Bad(
         "LaTeX failure",
@@ -78,7 +78,7 @@ _CASES = (
         ("One, Two", "-a"),
     ),
     Bad("no scene", "-ql", "x = 1", "InvalidRequest", ("no scene in this cell",)),
-    Bad("blank cell", "-ql", "# nothing", "InvalidRequest", ("no scene in this cell",)),
+    Bad("blank cell", "-ql", "# nothing", "InvalidRequest", ("cell",)),
     Bad(
         "unknown flag",
         "-ql --quailty l",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.daemon_home import Home
-from tests.acceptance.kernels import Cell, Notebook, decoded, execute
+from tests.acceptance.kernels import Cell, Notebook, decoded, execute, printed
 
 _ROOT = Path(__file__).parents[2]
 _QUICKSTART = _ROOT / "notebooks" / "quickstart.ipynb"
@@ -70,9 +71,18 @@ def test_a_background_render_shows_its_result_in_its_own_cell(notebook: Notebook
     assert decoded(cell.videos[0]).frames == 30
 
 
-def test_what_the_scene_prints_stays_with_its_cell(notebook: Notebook) -> None:
-    """Text printed by a background render appears under the cell that started it."""
-    cell = notebook.run(_BEHIND + '        print("from behind")\n')
-    waited = notebook.run("%manim_wait")
-    assert "from behind" in cell.stream("stdout")
-    assert "from behind" not in waited.stream("stdout")
+@pytest.mark.parametrize("kernel", ["ipykernel 6", "ipykernel 7"])
+def test_what_a_background_render_prints_stays_with_its_cell(
+    kernel: str, light: str, home: Home, tmp_path: Path
+) -> None:
+    """Text of the scene belongs to the cell that started it, although another one runs by then."""
+    python = light if kernel == "ipykernel 6" else sys.executable
+    cells = (
+        "import ipykernel\nprint('ipykernel', ipykernel.version_info[0])",
+        "%load_ext manim_kernel_ext",
+        _BEHIND + f"        print('printed under {kernel}')\n",
+        "%manim_wait",
+    )
+    texts = printed(cells, python, tmp_path, home.environment)
+    waited = "1 background render done.\n"
+    assert texts == [f"{kernel}\n", "", f"printed under {kernel}\n", waited]

@@ -147,8 +147,8 @@ class Examination:
     def _manim(self, example: Example) -> Rendering:
         """Return what Manim makes of it, from an earlier run when there is one."""
         kept = self._store.folder / "manim" / version("manim") / f"{example.key}.json"
-        if kept.exists():
-            return _load(kept)
+        if kept.exists() and all(file.exists() for file in (earlier := _load(kept)).files.values()):
+            return earlier
         reference = self._references.get()
         try:
             cwd = self._store.new_folder("reference", example)

@@ -308,3 +308,11 @@ def test_empty_body_of_construct_is_a_still(client: Client) -> None:
     """A cell without statements is a scene with nothing in it."""
     result = client.submit(cell("# nothing yet", construct_base="Scene")).result()
     assert [artifact.scene for artifact in result.artifacts] == ["CellScene"]
+
+
+@pytest.mark.usefixtures("tidy")
+def test_scene_of_a_body_bears_the_name_asked_for(client: Client) -> None:
+    """The file of a body is named after the scene that was named on the line."""
+    request = cell("self.wait(0.1)", construct_base="Scene", scenes=("Intro",))
+    result = client.submit(request).result()
+    assert [artifact.name for artifact in result.artifacts] == ["Intro.mp4"]

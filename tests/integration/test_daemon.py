@@ -29,6 +29,7 @@ from manim_daemon.protocol import (
     GetStatus,
     Hello,
     JobState,
+    Push,
     Put,
     Refused,
     Request,
@@ -213,7 +214,7 @@ def test_events_resume_after_any_number(client: Client, wire: Wire) -> None:
     job = client.submit(cell(SWIFT, fresh=True))
     job.result()
     assert wire.ask(Attach(job.id)) == Done()
-    story = []
+    story: list[Push] = []
     while not story or not _is_end(story[-1].event):
         story.append(wire.next_push())
     assert [push.seq for push in story] == list(range(1, len(story) + 1))

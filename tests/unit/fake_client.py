@@ -114,9 +114,6 @@ class FakeClient(Client):
     def is_warm(self) -> bool:
         return self._warm
 
-    def is_warm(self) -> bool:
-        return self._warm
-
     def jobs(self, limit: int = 20) -> tuple[Job, ...]:
         return self._jobs[:limit]
 

@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from manim_daemon import fingerprint
 from manim_daemon.fingerprint import cache_key, environment_fingerprint
 from manim_daemon.protocol import (
     Asset,
@@ -139,5 +139,5 @@ def test_fingerprint_tells_a_changed_environment(
 def test_fingerprint_tells_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade of a library is another environment."""
     before = environment_fingerprint()
-    monkeypatch.setattr(fingerprint.metadata, "version", lambda name: "99.0")
+    monkeypatch.setattr(metadata, "version", lambda name: "99.0")
     assert environment_fingerprint() != before

@@ -155,9 +155,16 @@ def test_a_base_beside_a_class_is_refused(cells: Cells) -> None:
     assert "--base is for a cell without" in refusal(cells, SCENE, "--base ThreeDScene")
 
 
-def test_a_name_for_a_body_is_refused(cells: Cells) -> None:
-    """A body has no name that could be asked for."""
-    assert "Intro is not in this cell" in refusal(cells, "self.wait()", "Intro")
+def test_a_name_for_a_body_names_its_scene(cells: Cells) -> None:
+    """A body has no name of its own, so the one that is given becomes it."""
+    request, _ = cells.prepare("self.wait()", "Intro")
+    assert (request.construct_base, request.scenes) == ("Scene", ("Intro",))
+
+
+@pytest.mark.parametrize("names", ["Intro Outro", "in-tro"])
+def test_a_body_is_one_scene_with_a_proper_name(cells: Cells, names: str) -> None:
+    """Several names, or what Python does not take for one, are refused."""
+    assert "the body of one construct()" in refusal(cells, "self.wait()", names)
 
 
 def test_a_line_renders_a_scene_of_an_earlier_cell(cells: Cells) -> None:

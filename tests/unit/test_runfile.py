@@ -7,12 +7,13 @@ import os
 import stat
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from manim_daemon import launch, runfile
+from manim_daemon import launch
 from manim_daemon.errors import DaemonUnavailable
 from manim_daemon.launch import is_alive
 from manim_daemon.runfile import (
@@ -119,7 +120,7 @@ def test_runtime_folder_of_somebody_else_is_refused(
 ) -> None:
     """Keys are not put where another user could read them."""
     owner = os.getuid()
-    monkeypatch.setattr(runfile.os, "getuid", lambda: owner + 1)
+    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
     with pytest.raises(DaemonUnavailable, match="belongs to somebody else"):
         prepare_runtime_dir(settings)
 
@@ -181,9 +182,9 @@ def test_manim_that_is_missing_says_how_to_install_it(monkeypatch: pytest.Monkey
     """The error names the interpreter, and the line that installs Manim there."""
 
     def version(name: str) -> str:
-        raise launch.metadata.PackageNotFoundError(name)
+        raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(launch.metadata, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
     with pytest.raises(DaemonUnavailable, match="not installed") as caught:
         launch.require_manim()
     assert sys.executable in caught.value.failure.message
@@ -194,7 +195,7 @@ def test_manim_that_is_missing_says_how_to_install_it(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("version", ["0.19.0", "0.23.0", "1.0", "0.23rc1"])
 def test_manim_of_another_version_is_named(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says which version is there, which is supported, and how to get it."""
-    monkeypatch.setattr(launch.metadata, "version", lambda name: version)
+    monkeypatch.setattr(metadata, "version", lambda name: version)
     with pytest.raises(DaemonUnavailable, match=r"0\.22 is supported") as caught:
         launch.require_manim()
     assert f"Manim {version} " in caught.value.failure.message
@@ -206,5 +207,5 @@ def test_manim_of_the_supported_version_is_taken(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every release of the series will do."""
-    monkeypatch.setattr(launch.metadata, "version", lambda name: version)
+    monkeypatch.setattr(metadata, "version", lambda name: version)
     launch.require_manim()

@@ -46,6 +46,13 @@ def test_a_failure_shows_the_users_own_lines_and_the_hint() -> None:
     assert failure_text(FAILURE) == TEXT
 
 
+def test_a_caret_stays_below_what_it_points_at() -> None:
+    """A source line with a line below it keeps the two aligned."""
+    line = TracebackLine("Cell In[3]", 12, "<module>", "1 +\n   ^")
+    failure = Failure(ErrorKind.SCENE_ERROR, "invalid syntax", "", "SyntaxError", (line,))
+    assert "----> 12 1 +\n            ^\n" in failure_text(failure)
+
+
 def test_a_failure_without_lines_is_only_its_message() -> None:
     """Without lines of the user's there is no empty traceback."""
     failure = Failure(ErrorKind.TIMEOUT, "The scene took longer than 5 s.")

@@ -28,7 +28,7 @@ from manim_daemon.worker.failures import SceneProblem
 
 __all__ = ["SceneModule", "write_sources"]
 
-_CONSTRUCT_SCENE = "CellScene"
+_UNNAMED_SCENE = "CellScene"
 
 
 def write_sources(request: Request, folder: Path) -> None:
@@ -146,14 +146,16 @@ class SceneModule:
     def _execute_entry(self, entry: Source, construct_base: str | None) -> None:
         tree = _parse(entry.text, self._entry_file, entry.first_line)
         if construct_base is not None:
-            tree = _as_construct(tree, construct_base)
+            name = (*self._request.scenes, _UNNAMED_SCENE)[0]
+            tree = _as_construct(tree, name, construct_base)
         self._run(tree, entry)
 
     def _run(self, tree: ast.Module, source: Source | SourceItem) -> None:
         filename = source.label or self._entry_file
         self.files.add(filename)
         _show_in_tracebacks(filename, source.text, source.first_line)
-        exec(compile(tree, filename, "exec"), self._namespace)
+        # Without dont_inherit, this module's own __future__ imports would hold in the user's code.
+        exec(compile(tree, filename, "exec", dont_inherit=True), self._namespace)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -183,13 +185,11 @@ def _parse(text: str, filename: str, first_line: int) -> ast.Module:
     return tree
 
 
-def _as_construct(body: ast.Module, base: str) -> ast.Module:
+def _as_construct(body: ast.Module, name: str, base: str) -> ast.Module:
     """Put statements into the construct() of a scene; star imports stay at module level."""
     stars = [s for s in body.body if isinstance(s, ast.ImportFrom) and s.names[0].name == "*"]
     inner = [s for s in body.body if s not in stars]
-    scene = ast.parse(
-        f"class {_CONSTRUCT_SCENE}({base}):\n    def construct(self):\n        pass\n"
-    ).body[0]
+    scene = ast.parse(f"class {name}({base}):\n    def construct(self):\n        pass\n").body[0]
     assert isinstance(scene, ast.ClassDef)
     construct = scene.body[0]
     assert isinstance(construct, ast.FunctionDef)
