@@ -40,11 +40,10 @@ def check_cell(
             "Leave --base out.",
         )
     if invocation.base or is_construct_body(tree, known):
-        if len(invocation.scenes) > 1 or not all(map(str.isidentifier, invocation.scenes)):
+        if len(invocation.scenes) > 1:
             raise InvalidRequest(
-                f"This cell is the body of one construct(); {' '.join(invocation.scenes)} cannot "
-                "be its scene's name.",
-                "Give one name, or none, or write scene classes.",
+                f"This cell is the body of one construct(), not of {' and '.join(invocation.scenes)}.",
+                "Give its scene one name, or none, or write scene classes.",
             )
         return
     _check_scenes(tree, "this cell", invocation, known, has)

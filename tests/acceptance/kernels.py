@@ -190,10 +190,8 @@ def printed(
 
 
 def _ends(message: Mapping[str, Any], cell: str) -> bool:
-    return (
-        message["parent_header"].get("msg_id") == cell
-        and message["content"].get("execution_state") == "idle"
-    )
+    state = message["content"].get("execution_state")
+    return bool(message["parent_header"].get("msg_id") == cell and state == "idle")
 
 
 def read_notebook(path: Path) -> NotebookNode:

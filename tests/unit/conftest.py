@@ -15,7 +15,7 @@ class Outputs(DisplayPublisher):
     """Keeps what is displayed, as a notebook does: an update replaces what has its display id."""
 
     def __init__(self, **traits: Any) -> None:
-        super().__init__(**traits)
+        super().__init__(**traits)  # type: ignore[no-untyped-call]
         self.bundles: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
         self._ids: list[str | None] = []
