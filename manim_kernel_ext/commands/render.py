@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manim_daemon.errors import InvalidRequest, ManimKernelError
-from manim_daemon.protocol import Artifact, ErrorKind, Failure, JobState
+from manim_daemon.protocol import Artifact, ErrorKind, Failure, JobState, Request
 from manim_daemon.settings import Settings
 from manim_kernel_ext.commands.files import MAIN_KINDS, destinations, is_file_name
+from manim_kernel_ext.commands.interrupts import interrupts_held
 from manim_kernel_ext.commands.report import (
     ExitCode,
     artifact_fields,
@@ -29,6 +30,7 @@ from manim_kernel_ext.show.tracebacks import failure_text
 
 if TYPE_CHECKING:
     from manim_daemon.client import Client, JobHandle, JobResult
+    from manim_kernel_ext.show.progress import View
 
 __all__ = ["render"]
 
@@ -111,34 +113,49 @@ def _rendered(
     quiet: bool,
     accepted: Callable[[str], None],
 ) -> _Outcome:
-    from manim_daemon.client import Client
-    from manim_kernel_ext.request import from_file
+    with interrupts_held():
+        from manim_daemon.client import Client
+        from manim_kernel_ext.request import from_file
 
+        view = _view(quiet)
     settings = Settings.load()
     request, assets = from_file(file, asked, settings)
     with Client.connect(settings) as client:
-        handle = client.submit(request, assets)
-        accepted(handle.id)
-        result = _followed(client, handle, quiet)
+        result = _followed(client, request, assets, view, accepted)
         files = _fetched(client, result, output, asked.options.output_file)
     return _Outcome(
-        handle.id, JobState.SUCCEEDED, result.elapsed_s, result.cached, files, result.notes
+        result.job, JobState.SUCCEEDED, result.elapsed_s, result.cached, files, result.notes
     )
 
 
-def _followed(client: Client, handle: JobHandle, quiet: bool) -> JobResult:
-    from manim_kernel_ext.run import follow
-    from manim_kernel_ext.show.progress import QuietView, TerminalView, View
+def _view(quiet: bool) -> View:
+    from manim_kernel_ext.show.progress import QuietView, TerminalView
 
-    view: View = QuietView() if quiet or not sys.stdout.isatty() else TerminalView()
+    return QuietView() if quiet or not sys.stdout.isatty() else TerminalView()
+
+
+def _followed(
+    client: Client,
+    request: Request,
+    assets: Mapping[str, Path],
+    view: View,
+    accepted: Callable[[str], None],
+) -> JobResult:
+    from manim_kernel_ext.run import follow
+
+    handle: JobHandle | None = None
     try:
         if not client.is_warm():
             view.say("Manim is warming up …")
+        with interrupts_held():
+            handle = client.submit(request, assets)
+            accepted(handle.id)
         return follow(handle, view, _echo_log)
     except KeyboardInterrupt:
-        # A job that is over by now, or a daemon that is gone, is as good as cancelled.
-        with contextlib.suppress(ManimKernelError):
-            handle.cancel()
+        if handle is not None:
+            # A job that is over by now, or a daemon that is gone, is as good as cancelled.
+            with contextlib.suppress(ManimKernelError):
+                handle.cancel()
         raise
     finally:
         view.close(None)

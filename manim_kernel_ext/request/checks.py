@@ -42,7 +42,8 @@ def check_cell(
     if invocation.base or is_construct_body(tree, known):
         if len(invocation.scenes) > 1:
             raise InvalidRequest(
-                f"This cell is the body of one construct(), not of {' and '.join(invocation.scenes)}.",
+                "This cell is the body of one construct(), not of "
+                f"{' and '.join(invocation.scenes)}.",
                 "Give its scene one name, or none, or write scene classes.",
             )
         return

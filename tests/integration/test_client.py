@@ -384,7 +384,7 @@ def test_two_jobs_of_one_client_can_be_followed_in_any_order(client: Client) -> 
 
 
 def test_broken_connection_does_not_lose_the_job(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, warm_daemon: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client is known again after it, the job goes on, and every event arrives once."""
     monkeypatch.setattr(client_module, "_SILENCE_S", 0.5)
@@ -393,7 +393,10 @@ def test_broken_connection_does_not_lose_the_job(
     events = job.events()
     _until_running(events)
     address = client._connection.address
-    client._socket.disconnect(address)
+    with Client.connect(warm_daemon, start=False) as other:
+        before = other.status().clients
+        client._socket.disconnect(address)
+        eventually(lambda: other.status().clients < before, "the daemon misses the client")
     client._socket.connect(address)
     rest = list(events)
     assert [event.text for event in rest if isinstance(event, Log)] == ["begun\n"]
