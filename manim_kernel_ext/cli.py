@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from manim_daemon.errors import ManimKernelError
+from manim_daemon.protocol import ErrorKind, Failure
 from manim_daemon.settings import Settings
 from manim_kernel_ext.commands.daemon import daemon
 from manim_kernel_ext.commands.jobs import jobs
@@ -18,6 +19,7 @@ from manim_kernel_ext.commands.report import (
     exit_code,
     failure_fields,
     json_option,
+    message,
     wants_json,
 )
 
@@ -31,13 +33,14 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ManimKernelError as error:
-            if wants_json(ctx):
-                echo_json({"error": failure_fields(error.failure)})
-            else:
-                click.echo(f"Error: {error}", err=True)
-            ctx.exit(exit_code(error.failure))
+            failure = error.failure
         except KeyboardInterrupt:
-            ctx.exit(ExitCode.CANCELLED)
+            failure = Failure(ErrorKind.CANCELLED, "Cancelled.")
+        if wants_json(ctx):
+            echo_json({"error": failure_fields(failure)})
+        else:
+            click.echo(f"Error: {message(failure)}", err=True)
+        ctx.exit(exit_code(failure))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

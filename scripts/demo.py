@@ -15,6 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbconvert import HTMLExporter
+from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 from traitlets.config import Config
 
@@ -52,12 +53,13 @@ def _demonstrate() -> int:
     notebook = nbformat.read(_NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     error = _execute(notebook)
     pages = (_write_notebook(notebook), _write_html(notebook))
-    if error is not None:
-        print(f"\nA cell failed:\n\n{error}", file=sys.stderr)
     print(f"\n{time.monotonic() - started:.1f} seconds. The notebook with its videos:")
     for page in pages:
         print(f"  {page}")
-    return 0 if error is None else 1
+    if error is None:
+        return 0
+    print(f"\nA cell failed:\n\n{strip_ansi(error)}", file=sys.stderr)  # type: ignore[no-untyped-call]
+    return 1
 
 
 def _execute(notebook: NotebookNode) -> str | None:

@@ -71,7 +71,8 @@ def start(wait: bool, python: str | None) -> None:
     if status is None:
         _launch(settings, python, wait)
         return
-    if python is not None and python != status.python:
+    # An environment has several names for its interpreter: python, python3, python3.12.
+    if python is not None and os.path.dirname(python) != os.path.dirname(status.python):
         raise InvalidRequest(
             f"A daemon is running with another interpreter, {status.python}.",
             f"To change it: manim-kernel daemon restart --python {python}",

@@ -20,6 +20,7 @@ __all__ = [
     "failure_fields",
     "job_fields",
     "json_option",
+    "message",
     "table",
     "wants_json",
 ]
@@ -75,11 +76,16 @@ def echo_json(fields: Mapping[str, object]) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(fields)).decode())
 
 
+def message(failure: Failure) -> str:
+    """Return what happened and what to do next."""
+    return "\n".join(part for part in (failure.message, failure.hint) if part)
+
+
 def failure_fields(failure: Failure) -> dict[str, object]:
     """Return what ``--json`` says about a failure; its traceback is text, and may be empty."""
     return {
         "kind": failure.kind,
-        "message": "\n".join(part for part in (failure.message, failure.hint) if part),
+        "message": message(failure),
         "traceback": failure_text(failure) if failure.traceback else "",
     }
 

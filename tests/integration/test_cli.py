@@ -20,6 +20,7 @@ import pytest
 
 from manim_daemon import launch
 from manim_daemon.client import Client
+from manim_daemon.protocol import Job
 from manim_daemon.settings import Settings
 from tests.rendering import eventually, worker_processes
 
@@ -214,7 +215,7 @@ def test_a_wrong_command_exits_with_2_and_says_what_is_right(
 
 @pytest.fixture
 def endless(folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """The program while it renders a scene that does not end."""
+    """The program, told to render a scene that does not end."""
     with subprocess.Popen(
         [PROGRAM, "render", "scenes.py", "Endless", "-ql", "--fresh", "--json"],
         cwd=folder,
@@ -226,25 +227,44 @@ def endless(folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Po
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
-            assert process.stderr is not None
-            assert process.stderr.readline() == "for ever\n"
             yield process
         finally:
             process.kill()
 
 
+def _await_print(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    assert process.stderr.readline() == "for ever\n"
+
+
 def test_ctrl_c_exits_with_130_and_leaves_nothing(
-    endless: subprocess.Popen[str], warm_daemon: Settings
+    endless: subprocess.Popen[str], client: Client
 ) -> None:
     """Ctrl-C ends the program and the job's whole process tree within a second or two."""
-    with Client.connect(warm_daemon, start=False) as client:
-        assert worker_processes(client)
-        endless.send_signal(signal.SIGINT)
-        eventually(lambda: not worker_processes(client), "no process is left", within_s=2)
-        answer = json.loads(endless.communicate(timeout=2)[0])
-        assert endless.returncode == 130
-        assert (answer["state"], answer["error"]["kind"]) == ("cancelled", "cancelled")
-        assert client.job(answer["job"]).state == "cancelled"
+    _await_print(endless)
+    assert worker_processes(client)
+    endless.send_signal(signal.SIGINT)
+    eventually(lambda: not worker_processes(client), "no process is left", within_s=2)
+    answer = json.loads(endless.communicate(timeout=2)[0])
+    assert endless.returncode == 130
+    assert (answer["state"], answer["error"]["kind"]) == ("cancelled", "cancelled")
+    assert client.job(answer["job"]).state == "cancelled"
+
+
+def test_ctrl_c_just_when_the_job_is_accepted_cancels_it(
+    endless: subprocess.Popen[str], client: Client
+) -> None:
+    """Ctrl-C before the program knows its job's id does not leave the job behind."""
+
+    def unfinished() -> list[Job]:
+        return [job for job in client.jobs() if not job.state.is_final]
+
+    eventually(lambda: bool(unfinished()), "the job is accepted", within_s=30)
+    endless.send_signal(signal.SIGINT)
+    eventually(lambda: not unfinished(), "the job is over", within_s=2)
+    endless.communicate(timeout=2)
+    assert endless.returncode == 130
+    assert client.jobs(1)[0].state == "cancelled"
 
 
 def test_jobs_shows_what_was_rendered(run: Run) -> None:
@@ -261,6 +281,7 @@ def test_jobs_cancel_ends_the_job_of_another_terminal(
     run: Run, endless: subprocess.Popen[str]
 ) -> None:
     """`jobs cancel` ends a job that another program waits for; that one exits with 130."""
+    _await_print(endless)
     jobs = read(run("jobs", "--json"))["jobs"]
     (job,) = [one["job"] for one in jobs if one["state"] == "running"]
     done = run("jobs", "cancel", job)

@@ -65,6 +65,16 @@ def test_start_with_another_interpreter_than_the_running_one_is_refused(
     assert launches == []
 
 
+def test_start_knows_an_interpreter_by_another_name(
+    daemon: Daemon, launches: list[str | None]
+) -> None:
+    """`python3` of the environment whose `python` runs the daemon is no other interpreter."""
+    daemon.status_now = replaced(python=str(Path(sys.executable).with_name("python-of-the-daemon")))
+    result = run("daemon", "start", "--python", sys.executable)
+    assert result.exit_code == 0
+    assert "already" in result.stdout
+
+
 def test_start_wait_returns_once_the_daemon_is_warm(
     daemon: Daemon, launches: list[str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
