@@ -56,7 +56,7 @@ class RenderMagics(Magics):
 
     @line_cell_magic
     def manim_render(self, line: str, cell: str | None = None) -> None:
-        """Render the scene in this cell and show it; ``%%manim_render -h`` shows the flags."""
+        """Render the scene in this cell and show it; ``%manim_render -h`` shows the flags."""
         self.session.render(line, cell)
 
     @line_magic

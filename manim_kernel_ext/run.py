@@ -30,6 +30,7 @@ from manim_kernel_ext.show.tracebacks import failure_html, failure_text
 
 __all__ = ["Background", "Connect", "Results", "Task", "follow", "render"]
 
+_ACCEPTANCE_S = 10.0
 Connect = Callable[[], Client]
 Results = tuple[RenderResult, ...]
 
@@ -102,9 +103,11 @@ class Background:
         behind.thread.start()
 
     def newest_job(self) -> str | None:
-        """Return the newest job that still runs."""
-        running = (one for one in reversed(self._renders) if one.thread.is_alive())
-        return next((one.job for one in running if one.job), None)
+        """Return the newest job that still runs; one just started is waited for."""
+        for one in reversed(self._renders):
+            if one.thread.is_alive() and one.accepted.wait(_ACCEPTANCE_S):
+                return one.job
+        return None
 
     def wait(self) -> int:
         """Wait until all are done and return how many there were. Raises the first one's error."""
@@ -120,6 +123,7 @@ class Background:
 class _Behind:
     def __init__(self, task: Task, view: View, on_results: Callable[[Results], None]) -> None:
         self.job: str | None = None
+        self.accepted = threading.Event()
         self.error: Exception | None = None
         self._task = task
         self._view = view
@@ -142,6 +146,7 @@ class _Behind:
 
     def _accepted(self, job: str) -> None:
         self.job = job
+        self.accepted.set()
 
 
 def _run(

@@ -15,6 +15,7 @@ For a script with a scene named Demo::
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -46,6 +47,7 @@ from manim_daemon.protocol import (
     GetJob,
     GetLogs,
     GetStatus,
+    Goodbye,
     Hello,
     Job,
     JobEvent,
@@ -81,6 +83,7 @@ _CALL_TIMEOUT_S = 30.0
 _HELLO_TIMEOUT_S = 5.0
 _POLL_S = 0.2
 _SILENCE_S = 3.0
+_GOODBYE_MS = 200
 _CHUNK = 4 * 1024 * 1024
 _HEARTBEAT_MS = 2_000
 _HEARTBEAT_TIMEOUT_MS = 10_000
@@ -216,9 +219,12 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; the daemon soon cancels this client's unfinished jobs."""
-        self._socket.close(linger=0)
-        self._context.destroy(linger=0)
+        """Close the connection; the daemon cancels this client's unfinished jobs."""
+        if not self._socket.closed:
+            with contextlib.suppress(zmq.ZMQError):
+                self._socket.send(encode(Call(0, Goodbye())), zmq.NOBLOCK)
+        self._socket.close(linger=_GOODBYE_MS)
+        self._context.term()
 
     def submit(self, request: Request, files: Mapping[str, Path] | None = None) -> JobHandle:
         """Send `request`; `files` maps the SHA-256 of each asset to where its content lies.

@@ -36,6 +36,7 @@ from manim_daemon.protocol import (
     Output,
     Progress,
     Request,
+    SceneStarted,
     StateChanged,
     WorkerEvent,
     encode,
@@ -173,6 +174,10 @@ class Engine:
         """The client cannot be reached."""
         self._handle(decisions.ClientLost(client, time.monotonic()))
 
+    def client_left(self, client: str) -> None:
+        """The client said goodbye."""
+        self._handle(decisions.ClientLeft(client))
+
     # What the supervisor tells.
 
     def zygote_ready(self, manim_version: str) -> None:
@@ -198,6 +203,8 @@ class Engine:
                 history.timings_s.update(event.timings_s)
             self._handle(decisions.WorkerReported(job, event))
         else:
+            if isinstance(event, SceneStarted):
+                self.jobs.add_scene(job, event.scene)
             self._publish(job, event)
 
     def worker_log(self, job: str, text: str) -> None:

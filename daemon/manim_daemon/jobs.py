@@ -84,6 +84,14 @@ class JobLog:
         """Note that the job's worker runs."""
         self._db.execute("UPDATE jobs SET state = ? WHERE id = ?", (JobState.RUNNING, job))
 
+    def add_scene(self, job: str, scene: str) -> None:
+        """Note that the job renders `scene`."""
+        self._db.execute(
+            "UPDATE jobs SET scenes = json_insert(scenes, '$[#]', ?) WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM json_each(scenes) WHERE value = ?)",
+            (scene, job, scene),
+        )
+
     def finish(
         self,
         job: str,

@@ -100,11 +100,12 @@ def find(settings: Settings, *, may_start: bool) -> Connection:
 
     Raises DaemonUnavailable, Incompatible.
     """
-    if not is_alive(settings):
+    connection = read_connection(settings) if is_alive(settings) else None
+    if connection is None:
         if not may_start:
             raise DaemonUnavailable("No daemon runs.", "Start one: `manim-kernel daemon start`.")
         start(settings)
-    connection = read_connection(settings)
+        connection = read_connection(settings)
     if connection is None:
         raise DaemonUnavailable(
             "The daemon stopped right after its start.", f"See {settings.log_file}."

@@ -38,6 +38,7 @@ from manim_daemon.protocol import (
     GetJob,
     GetLogs,
     GetStatus,
+    Goodbye,
     Hello,
     JobEvent,
     Jobs,
@@ -61,6 +62,7 @@ from manim_daemon.protocol import (
 from manim_daemon.runfile import (
     Connection,
     prepare_runtime_dir,
+    read_connection,
     remove_connection,
     runtime_lock,
     write_connection,
@@ -75,6 +77,7 @@ _MAX_UPLOADS = 64
 _HEARTBEAT_MS = 2_000
 _HEARTBEAT_TIMEOUT_MS = 10_000
 _TICK_S = 0.05
+_LOOK_S = 2.0
 _PING_OWNERS_S = 1.0
 _PING_OTHERS_S = 2.0
 
@@ -98,6 +101,8 @@ class Server:
         self._context = zmq.asyncio.Context()
         self._authenticator = AsyncioAuthenticator(self._context)
         self._socket = self._make_socket()
+        self._connection = self._make_connection()
+        self._looked_at = time.monotonic()
 
     async def serve(self, started: Callable[[], None]) -> None:
         """Serve until told to stop or idle for too long; `started` is called once reachable."""
@@ -111,18 +116,21 @@ class Server:
         loop.add_reader(self._socket.FD, self._receive_all)
         try:
             await self._engine.start()
-            write_connection(self._settings, self._connection())
+            write_connection(self._settings, self._connection)
             started()
             while not self._stopping.is_set():
                 self._receive_all()
                 self._ping_clients()
                 self._stop_when_idle()
+                self._stop_when_unknown()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), _TICK_S)
         finally:
-            remove_connection(self._settings)
-            await self._engine.stop()
+            if self._is_known():
+                remove_connection(self._settings)
+            # Whoever asks from now on is not answered, and finds the next daemon.
             loop.remove_reader(self._socket.FD)
+            await self._engine.stop()
             self._socket.close(linger=200)
             self._authenticator.stop()
             self._context.destroy(linger=0)
@@ -145,7 +153,7 @@ class Server:
         made.set(zmq.CURVE_SECRETKEY, self._server_secret)
         return made
 
-    def _connection(self) -> Connection:
+    def _make_connection(self) -> Connection:
         return Connection(
             protocol=PROTOCOL_VERSION,
             version=metadata.version("manim-kernel-ext"),
@@ -177,6 +185,10 @@ class Server:
             call = decode_call(data)
         except ProtocolError as error:
             self._answer_unreadable(client, data, error)
+            return
+        if isinstance(call.command, Goodbye):
+            self._forget(client)
+            self._engine.client_left(client.hex())
             return
         try:
             if call.version != PROTOCOL_VERSION:
@@ -309,12 +321,27 @@ class Server:
             self._pump(job)
 
     def _lost(self, client: Client) -> None:
+        self._forget(client)
+        self._engine.client_lost(client.hex())
+
+    def _forget(self, client: Client) -> None:
         self._pinged.pop(client, None)
         for cursors in self._cursors.values():
             cursors.pop(client, None)
         for owner, sha256 in [key for key in self._uploads if key[0] == client]:
             self._uploads.pop((owner, sha256)).abort()
-        self._engine.client_lost(client.hex())
+
+    def _is_known(self) -> bool:
+        return read_connection(self._settings) == self._connection
+
+    def _stop_when_unknown(self) -> None:
+        """Stop when the connection file is gone or another's: nobody could find this daemon."""
+        if time.monotonic() - self._looked_at < _LOOK_S:
+            return
+        self._looked_at = time.monotonic()
+        if not self._is_known():
+            _log("the connection file is gone: stopping")
+            self._stopping.set()
 
     def _stop_when_idle(self) -> None:
         timeout = self._settings.idle_timeout_s

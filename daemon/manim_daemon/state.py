@@ -12,6 +12,7 @@ from manim_daemon.protocol import ErrorKind, Failure, Finished, JobState, Worker
 
 __all__ = [
     "Action",
+    "ClientLeft",
     "ClientLost",
     "ClientSeen",
     "CollectOutputs",
@@ -66,6 +67,13 @@ class ClientLost:
 
 
 @dataclass(frozen=True)
+class ClientLeft:
+    """The client said goodbye."""
+
+    client: str
+
+
+@dataclass(frozen=True)
 class ZygoteReady:
     """Workers can be started."""
 
@@ -111,6 +119,7 @@ Event = (
     | JobCancelled
     | ClientSeen
     | ClientLost
+    | ClientLeft
     | ZygoteReady
     | ZygoteLost
     | WorkerReported
@@ -211,6 +220,8 @@ class DaemonState:
                 self._mark_client(client, None)
             case ClientLost(client, now):
                 self._mark_client(client, now)
+            case ClientLeft(client):
+                return self._leave(client) + self._start_waiting()
             case ZygoteReady():
                 self.warm = True
             case ZygoteLost():
@@ -254,6 +265,10 @@ class DaemonState:
         for job in self._jobs.values():
             if job.client == client and (lost_at is None or job.client_lost_at is None):
                 job.client_lost_at = lost_at
+
+    def _leave(self, client: str) -> list[Action]:
+        jobs = [name for name, job in self._jobs.items() if job.client == client]
+        return [action for name in jobs for action in self._end_early(name, _CLIENT_GONE)]
 
     def _end_early(self, name: str, failure: Failure) -> list[Action]:
         job = self._jobs.get(name)

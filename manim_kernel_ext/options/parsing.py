@@ -122,7 +122,7 @@ scene class that uses `self` is the body of construct(). The result is in `_mani
 
 def help_text() -> str:
     """Return what ``%%manim_render?`` shows: examples, and every flag."""
-    formatter = click.HelpFormatter(width=96, max_width=96)
+    formatter = click.HelpFormatter(width=80, max_width=80)
     for title, command in flags.sections().items():
         context = click.Context(command)
         records = [option.get_help_record(context) for option in command.params]

@@ -90,7 +90,7 @@ def _check_scenes(
         names = ", ".join(found.ready)
         raise InvalidRequest(
             f"There are several scenes in {where}: {names}.",
-            f"Name the one to render, or several, or all with -a: {found.ready[0]}.",
+            f"Name the one to render, as in `{found.ready[0]}`, or several, or take all with -a.",
         )
 
 

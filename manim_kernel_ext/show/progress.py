@@ -267,7 +267,7 @@ def _detail(event: Progress) -> str:
     parts = [f"play {event.play}{total}", event.name, f"frame {event.frame}/{event.frames}"]
     if event.fps > 0:
         parts.append(f"{event.fps:.0f} frames/s")
-    if event.eta_s is not None:
+    if event.eta_s is not None and event.eta_s >= 1:
         parts.append(f"{_duration(event.eta_s)} left")
     return " · ".join(part for part in parts if part)
 

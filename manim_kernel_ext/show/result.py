@@ -73,7 +73,7 @@ class RenderResult:
         """Return one sentence on the file and on how long it took."""
         size = f"{self.width}×{self.height}"
         if self.duration:
-            size = f"{self.duration:.1f} s, {size}, {self.fps:g} fps"
+            size = f"{self.duration:.1f} s, {size}, {self.fps:.4g} fps"
         took = "from the cache" if self.cached else f"rendered in {self.elapsed:.1f} s"
         return f"{self.scene}: {size}, {took}"
 

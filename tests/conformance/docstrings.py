@@ -147,7 +147,7 @@ class Examination:
     def _manim(self, example: Example) -> Rendering:
         """Return what Manim makes of it, from an earlier run when there is one."""
         kept = self._store.folder / "manim" / version("manim") / f"{example.key}.json"
-        if kept.exists() and all(file.exists() for file in (earlier := _load(kept)).files.values()):
+        if earlier := _load(kept):
             return earlier
         reference = self._references.get()
         try:
@@ -178,9 +178,14 @@ def _save(rendering: Rendering, path: Path) -> None:
     path.write_text(json.dumps(asdict(rendering), default=str), encoding="utf-8")
 
 
-def _load(path: Path) -> Rendering:
+def _load(path: Path) -> Rendering | None:
+    """Return what `_save` wrote, or None when it or one of its files is gone."""
+    if not path.exists():
+        return None
     kept = json.loads(path.read_text("utf-8"))
     files = {name: Path(file) for name, file in kept["files"].items()}
+    if not all(file.exists() for file in files.values()):
+        return None
     return Rendering(files, seconds=kept["seconds"])
 
 

@@ -33,6 +33,7 @@ from manim_daemon.protocol import (
     Put,
     Refused,
     Request,
+    Shutdown,
     Source,
     StateChanged,
     Submit,
@@ -417,9 +418,9 @@ def test_daemon_is_gone_once_shutdown_returns(settings: Settings) -> None:
 
 def test_daemon_can_be_started_while_another_stops(settings: Settings) -> None:
     """Whoever comes in between waits for the old one to go, and gets the new one."""
-    with Client.connect(settings) as client:
-        pid = client.status().pid
-        os.kill(pid, signal.SIGTERM)
+    pid = _pid(settings)
+    with Wire(_connection(settings)) as wire:
+        assert wire.ask(Shutdown()) == Done()
     assert _pid(settings) != pid
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "GetJob",
     "GetLogs",
     "GetStatus",
+    "Goodbye",
     "Hello",
     "ListJobs",
     "Put",
@@ -33,6 +34,10 @@ PROTOCOL_VERSION = 1
 
 class Hello(Message, frozen=True, tag="hello"):
     """Ask whether the daemon answers, and whether it is warm."""
+
+
+class Goodbye(Message, frozen=True, tag="goodbye"):
+    """Say that the client goes: its jobs end at once. There is no reply."""
 
 
 class Submit(Message, frozen=True, tag="submit"):
@@ -100,6 +105,7 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
 
 Command = (
     Hello
+    | Goodbye
     | Submit
     | Attach
     | Cancel

@@ -92,6 +92,7 @@ class _Job:
             observer = Observer(scene, self._channel, plays)
             Manager(scene)
             scene.render()
+            observer.finish()
             produced = outputs.collect(scene, self.folder / "out" / str(index), observer.frames)
             for output in produced:
                 self._channel.send(output)

@@ -78,12 +78,13 @@ def describe(error: BaseException, user_files: Collection[str], memory_bytes: in
             type(error).__name__,
             lines,
         )
+    hint = _hint(error)
     return Failure(
         ErrorKind.SCENE_ERROR,
         _message(error),
-        _hint(error),
+        hint,
         type(error).__name__,
-        lines,
+        lines if lines or hint else _innermost(error),
     )
 
 
@@ -129,6 +130,20 @@ def _own_lines(error: BaseException, user_files: Collection[str]) -> tuple[Trace
     ]
     # A recursion is one place many times.
     return tuple(_line(*place) for place, _ in itertools.groupby(places))
+
+
+def _innermost(error: BaseException) -> tuple[TracebackLine, ...]:
+    """Return where it happened when no line of the user's is on the way, as while drawing."""
+    return tuple(
+        TracebackLine(
+            frame.filename.rpartition("/site-packages/")[2],
+            frame.lineno or 0,
+            frame.name,
+            (frame.line or "")[:_MAX_SOURCE_LINE],
+        )
+        for frame in traceback.extract_tb(error.__traceback__)[-1:]
+        if "/site-packages/" in frame.filename
+    )
 
 
 def _line(filename: str, number: int, function: str) -> TracebackLine:

@@ -14,6 +14,7 @@ from manim_daemon.zygote_protocol import Spawn
 
 __all__ = ["exit_status", "run"]
 
+_LOOK_AGAIN_S = 0.01
 _SIGNALS = {signal.SIGTERM, signal.SIGCHLD}
 
 
@@ -73,8 +74,8 @@ def _wait(director: int) -> int:
             status = exit_status(wait_status)
             ending = True
         elif pid == 0 and ending:
+            # A process whose parent has just died is for a moment nobody's child: look again.
             sandbox.kill_descendants(os.getpid())
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(-1, 0)
+            signal.sigtimedwait(_SIGNALS, _LOOK_AGAIN_S)
         elif pid == 0 and signal.sigwait(_SIGNALS) == signal.SIGTERM:
             ending = True

@@ -28,6 +28,7 @@ _MARKERS = re.compile(
     r"(?:\\special ?\{|\.\.\.[^\s}]*)dvisvgm:raw <(?:g id='unique\d+'|/g)>\} ?"
     r"|\.\.\.[^\s}]*unique\d+'>\} ?"
 )
+_ADDED = re.compile(r"l\.\d+ \\end\{")
 _INSIGHTS = (
     (
         re.compile(r"File `(.+?)\.sty' not found"),
@@ -62,6 +63,8 @@ def install(shared: Path) -> None:
             _share(private, known)
         return private
 
+    # The failure shows TeX's complaint; Manim's log of it would only come twice.
+    tex_file_writing.print_all_tex_errors = lambda *_: None
     setattr(tex_mobject, "tex_to_svg_file", tex_to_svg_file)  # noqa: B010 - not exported by name
 
 
@@ -116,7 +119,7 @@ def _complaint(log: Path) -> str:
         if line.startswith("! ") and "==>" not in line:
             inside = True
         shown = _MARKERS.sub("", line).rstrip()
-        if inside and shown:
+        if inside and shown and not _ADDED.match(shown):
             kept.append(shown)
         if line.startswith("l."):
             inside = False

@@ -73,15 +73,22 @@ class Observer:
         self._play_frames = max(self._play_frames, self._frame)
         self._report(force=self._frame == self._play_frames)
 
+    def finish(self) -> None:
+        """Look once more at what the scene left, which no play may have shown."""
+        self._end()
+
     def _end(self, *_: Any, **__: Any) -> None:
         if not self._warned_nan and (name := self._first_with_nan()):
             self._warned_nan = True
             self._channel.send(
                 Note(
-                    f"{name} has coordinates that are not numbers (NaN or infinite) in play "
-                    f"{self._play} of {self._name}; it cannot be drawn as meant."
+                    f"{name} has coordinates that are not numbers (NaN or infinite) "
+                    f"{self._where()}; it cannot be drawn as meant."
                 )
             )
+
+    def _where(self) -> str:
+        return f"in play {self._play} of {self._name}" if self._play else f"in {self._name}"
 
     def _expected_frames(self) -> int:
         fps = float(config.frame_rate)
