@@ -107,6 +107,20 @@ _CASES = [
         "Mute",
         6,
     ),
+    Bad(
+        "raises elsewhere in the file system",
+        scene("import os", "os.chdir('/')", "raise ValueError('a/b')"),
+        _SCENE_ERROR,
+        "a/b",
+        6,
+    ),
+    Bad(
+        "raises in a folder that it removed",
+        scene("import os", "os.mkdir('x')", "os.chdir('x')", "os.rmdir('../x')", "1/0"),
+        _SCENE_ERROR,
+        "zero",
+        8,
+    ),
     Bad("keyboard", scene("input('name?')"), _SCENE_ERROR, "EOF", 4, "no keyboard"),
     # How it tries to leave.
     Bad("sys.exit", scene("import sys", "sys.exit(3)"), _SCENE_ERROR, "sys.exit(3)", 5, "remove"),
@@ -238,11 +252,15 @@ def test_bad_scene_has_its_own_error_and_the_next_one_renders(client: Client, ba
     assert bad.message in failure.message
     assert bad.hint in failure.hint
     lines = bad.text.splitlines()
-    # The cell's first line is the magic's own.
-    assert (failure.traceback[-1].line if failure.traceback else None) == bad.line
-    for place in failure.traceback:
-        assert place.filename == "Cell In[1]"
+    own = [place for place in failure.traceback if place.filename == "Cell In[1]"]
+    assert (own[-1].line if own else None) == bad.line
+    for place in own:
+        # The cell's first line is the magic's own.
         assert place.source.strip() == lines[place.line - 2].strip()
+    # Where it happened inside Manim is only shown when none of these lines led there.
+    others = [place for place in failure.traceback if place not in own]
+    assert not (own and others)
+    assert all(place.filename.startswith("manim/") for place in others)
     assert client.submit(cell(STILL, fresh=True)).result().artifacts
 
 

@@ -87,29 +87,40 @@ def small(small_daemon: Settings) -> Iterator[Client]:
 # Clients.
 
 
-def test_job_whose_client_vanishes_is_cancelled(client: Client, warm_daemon: Settings) -> None:
-    """Killed or closed, after the grace its jobs are over and the reason is on record."""
+def test_job_whose_client_is_killed_is_cancelled(client: Client, warm_daemon: Settings) -> None:
+    """After the grace it is over, the reason is on record, and nothing of it runs on."""
     environment = os.environ | {"MANIM_KERNEL_HOME": str(warm_daemon.runtime_dir.parent)}
-    with (
-        subprocess.Popen(
-            [sys.executable, "-c", _SUBMIT_AND_STAY],
-            env=environment,
-            cwd=Path(__file__).parents[2],
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as killed,
-        Client.connect(warm_daemon, start=False) as closed,
-    ):
-        assert killed.stdout is not None
-        jobs = [killed.stdout.readline().strip(), closed.submit(cell(_LOOP)).id]
-        eventually(lambda: client.status().running == 2, "both jobs run")
-        killed.kill()
-    eventually(lambda: client.status().running == 0, "the jobs are over")
-    for job in jobs:
-        error = client.job(job).error
-        assert client.job(job).state is JobState.CANCELLED
-        assert error is not None
-        assert "went away" in error.message
+    with subprocess.Popen(
+        [sys.executable, "-c", _SUBMIT_AND_STAY],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        job = owner.stdout.readline().strip()
+        eventually(lambda: client.status().running == 1, "the job runs")
+        owner.kill()
+    eventually(lambda: client.status().running == 0, "the job is over")
+    _assert_went_away(client, job)
+
+
+def test_job_whose_client_is_closed_is_cancelled_at_once(
+    client: Client, warm_daemon: Settings
+) -> None:
+    """Who says goodbye does not come back: there is no grace."""
+    with Client.connect(warm_daemon, start=False) as owner:
+        job = owner.submit(cell(_LOOP)).id
+        eventually(lambda: client.status().running == 1, "the job runs")
+    eventually(lambda: client.status().running == 0, "the job is over", within_s=1.5)
+    _assert_went_away(client, job)
+
+
+def _assert_went_away(client: Client, job: str) -> None:
+    over = client.job(job)
+    assert over.state is JobState.CANCELLED
+    assert over.error is not None
+    assert "went away" in over.error.message
     eventually(lambda: not worker_processes(client), "no process is left", within_s=2)
 
 

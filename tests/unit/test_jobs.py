@@ -94,6 +94,15 @@ def test_scenes_that_were_made_are_named(log: JobLog) -> None:
     assert (job.scenes, job.label) == (("Demo",), "scene.py")
 
 
+def test_scenes_are_named_while_they_render(log: JobLog) -> None:
+    """Each once, in the order they begin, also in a job that fails later."""
+    log.add("0123456789ab", "k", "c", Request(Source("scene.py", "x")), 0.0)
+    for scene in ("Demo", 'It\'s "two"', "Demo"):
+        log.add_scene("0123456789ab", scene)
+    log.finish("0123456789ab", JobState.FAILED, elapsed_s=1, error=_FAILURE)
+    assert log.newest(1)[0].scenes == ("Demo", 'It\'s "two"')
+
+
 def test_jobs_left_unfinished_have_failed_with_the_reason(log: JobLog, reopened: OpenLog) -> None:
     """What a crash of the daemon interrupted does not look as if it went on."""
     for job, state in (("a" * 12, "queued"), ("b" * 12, "running"), ("c" * 12, "done")):

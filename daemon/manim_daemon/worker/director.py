@@ -41,7 +41,7 @@ def direct(spawn: Spawn, events: int) -> None:
         latex.install(Path(spawn.tex_cache))
         timings = job.run()
     except BaseException as error:
-        channel.send(failures.describe(error, job.user_files, spawn.memory_bytes))
+        channel.send(failures.describe(error, job.user_files, job.folder, spawn.memory_bytes))
         return
     channel.send(Finished(timings))
 
@@ -49,7 +49,7 @@ def direct(spawn: Spawn, events: int) -> None:
 class _Job:
     def __init__(self, folder: Path, channel: Channel) -> None:
         self.folder = folder
-        self.user_files: set[str] = set()
+        self.user_files: dict[str, str] = {}
         self._channel = channel
         self._work = folder / "work"
 

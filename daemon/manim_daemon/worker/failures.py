@@ -7,8 +7,10 @@ import itertools
 import linecache
 import re
 import traceback
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from manim_daemon.protocol import ErrorKind, Failure, TracebackLine
 
@@ -52,8 +54,22 @@ class SceneProblem(Exception):
         self.failure = failure
 
 
-def describe(error: BaseException, user_files: Collection[str], memory_bytes: int) -> Failure:
-    """Return the failure for `error`, with only the traceback lines inside `user_files`."""
+def describe(
+    error: BaseException, user_files: Mapping[str, str], folder: Path, memory_bytes: int
+) -> Failure:
+    """Return the failure for `error`, with only the traceback lines inside `user_files`.
+
+    `user_files` maps each file to how the user calls it; the job's `folder` is not named.
+    """
+    failure = _describe(error, user_files, memory_bytes)
+    message = failure.message
+    # Where the job's folder lies says nothing to the user: to them it is their own folder.
+    for path, name in ((folder / "work", "the scene's folder"), (folder, "the job's folder")):
+        message = message.replace(f"{path}/", "").replace(str(path), name)
+    return msgspec.structs.replace(failure, message=message)
+
+
+def _describe(error: BaseException, user_files: Mapping[str, str], memory_bytes: int) -> Failure:
     lines = _own_lines(error, user_files)
     if isinstance(error, SceneProblem):
         found = error.failure
@@ -69,7 +85,7 @@ def describe(error: BaseException, user_files: Collection[str], memory_bytes: in
             lines,
         )
     if isinstance(error, SyntaxError):
-        return _describe_syntax_error(error, lines)
+        return _describe_syntax_error(error, user_files, lines)
     if _is_file_too_large(error):
         return Failure(
             ErrorKind.OUTPUT_TOO_LARGE,
@@ -92,13 +108,9 @@ def _message(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"The scene called sys.exit({error.code!r})"
     try:
-        text = str(error)
+        return str(error)
     except Exception:
-        text = f"{type(error).__name__}, whose message cannot be shown"
-    # Where the job's folder lies says nothing to the user: to them it is their own folder.
-    work = Path.cwd()
-    text = text.replace(f"{work}/", "").replace(str(work), "the scene's folder")
-    return text.replace(f"{work.parent}/", "")
+        return f"{type(error).__name__}, whose message cannot be shown"
 
 
 def _is_file_too_large(error: BaseException | None) -> bool:
@@ -122,14 +134,14 @@ def _hint(error: BaseException) -> str:
     return ""
 
 
-def _own_lines(error: BaseException, user_files: Collection[str]) -> tuple[TracebackLine, ...]:
+def _own_lines(error: BaseException, user_files: Mapping[str, str]) -> tuple[TracebackLine, ...]:
     places = [
         (frame.f_code.co_filename, number, frame.f_code.co_name)
         for frame, number in traceback.walk_tb(error.__traceback__)
         if frame.f_code.co_filename in user_files
     ]
     # A recursion is one place many times.
-    return tuple(_line(*place) for place, _ in itertools.groupby(places))
+    return tuple(_line(*place, user_files) for place, _ in itertools.groupby(places))
 
 
 def _innermost(error: BaseException) -> tuple[TracebackLine, ...]:
@@ -146,15 +158,20 @@ def _innermost(error: BaseException) -> tuple[TracebackLine, ...]:
     )
 
 
-def _line(filename: str, number: int, function: str) -> TracebackLine:
+def _line(
+    filename: str, number: int, function: str, user_files: Mapping[str, str]
+) -> TracebackLine:
     source = linecache.getline(filename, number).rstrip("\n")[:_MAX_SOURCE_LINE]
-    return TracebackLine(filename, number, function, source)
+    return TracebackLine(user_files[filename], number, function, source)
 
 
-def _describe_syntax_error(error: SyntaxError, lines: tuple[TracebackLine, ...]) -> Failure:
+def _describe_syntax_error(
+    error: SyntaxError, user_files: Mapping[str, str], lines: tuple[TracebackLine, ...]
+) -> Failure:
     if error.filename and error.lineno:
         source = (error.text or "").rstrip("\n")[:_MAX_SOURCE_LINE]
-        lines += (TracebackLine(error.filename, error.lineno, "<module>", source),)
+        filename = user_files.get(error.filename, error.filename)
+        lines += (TracebackLine(filename, error.lineno, "<module>", source),)
     return Failure(
         ErrorKind.SCENE_ERROR, error.msg or "invalid syntax", "", type(error).__name__, lines
     )

@@ -56,7 +56,7 @@ def inside(folder: Path, relative: str) -> Path:
 class SceneModule:
     """The module that the user's code becomes.
 
-    `files` are the file names that tracebacks show for the user's own code.
+    `files` maps the file names of the user's own code to those that tracebacks show.
     """
 
     def __init__(self, request: Request, folder: Path) -> None:
@@ -66,7 +66,10 @@ class SceneModule:
         self._module = types.ModuleType(stem)
         self._module.__file__ = str(folder / request.entry.path)
         self._names_before: dict[str, Any] = {}
-        self.files = {self._entry_file} | {str(folder / source.path) for source in request.modules}
+        self.files = {
+            str(folder / source.path): source.label or source.path for source in request.modules
+        }
+        self.files[self._entry_file] = self._entry_file
         sys.modules[stem] = self._module
         sys.modules["__main__"] = self._module
         sys.path.insert(0, str(folder))
@@ -152,7 +155,7 @@ class SceneModule:
 
     def _run(self, tree: ast.Module, source: Source | SourceItem) -> None:
         filename = source.label or self._entry_file
-        self.files.add(filename)
+        self.files[filename] = filename
         _show_in_tracebacks(filename, source.text, source.first_line)
         # Without dont_inherit, this module's own __future__ imports would hold in the user's code.
         exec(compile(tree, filename, "exec", dont_inherit=True), self._namespace)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from manim import config
+from manim.renderer.cairo_renderer import CairoRenderer
 from manim.scene.scene import Scene
 
 from manim_daemon.protocol import Note, Progress
@@ -63,11 +64,20 @@ class Observer:
     def _begin(self, allow_write: bool = False, **_: Any) -> None:
         self._play += 1
         self._frame = 0
+        self._play_frames = 0
+        self._label = ""
+        # Cairo's renderer has compiled the animations by now, OpenGL's does so next.
+        if isinstance(self._scene.renderer, CairoRenderer):
+            self._announce(allow_write)
+
+    def _announce(self, allow_write: bool) -> None:
         self._play_frames = self._expected_frames() if allow_write else 0
         self._label = self._describe_play()
         self._report(force=True)
 
     def _count(self, pixels: object, *, repeat: int = 1) -> None:
+        if not self._label:
+            self._announce(allow_write=True)
         self._frame += repeat
         self.frames += repeat
         self._play_frames = max(self._play_frames, self._frame)
