@@ -11,20 +11,16 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from pathlib import Path
-
-import msgspec
 
 from manim_daemon import state as decisions
 from manim_daemon.admission import admitted
 from manim_daemon.artifacts import ArtifactStore, StoreError
 from manim_daemon.errors import InvalidRequest
 from manim_daemon.fingerprint import cache_key, environment_fingerprint
+from manim_daemon.history import History, artifact_of, events_of
 from manim_daemon.jobs import JobLog
 from manim_daemon.protocol import (
     Accepted,
-    Artifact,
     ErrorKind,
     Failure,
     Finished,
@@ -33,6 +29,7 @@ from manim_daemon.protocol import (
     JobState,
     Log,
     NeedAssets,
+    Note,
     Output,
     Progress,
     Request,
@@ -55,21 +52,6 @@ _RESTART_DELAYS_S = (0.0, 1.0, 5.0, 15.0, 60.0)
 OnEvent = Callable[[str, int, JobEvent], None]
 
 
-@dataclass
-class _History:
-    """What a job has said, kept in order; progress passes by unkept."""
-
-    request: Request | None
-    cache_key: str
-    accepted_at: float
-    events: list[JobEvent] = field(default_factory=list)
-    outputs: list[Output] = field(default_factory=list)
-    artifacts: list[Artifact] = field(default_factory=list)
-    timings_s: dict[str, float] = field(default_factory=dict)
-    log: list[str] = field(default_factory=list)
-    ended: bool = False
-
-
 class Engine:
     """The daemon without its sockets. `on_event` hears every event; number 0 is progress."""
 
@@ -79,7 +61,7 @@ class Engine:
         self._log = log
         self._state = DaemonState(settings.slots, settings.client_grace_s)
         self._jobs_dir = settings.cache_dir / "jobs"
-        self._histories: dict[str, _History] = {}
+        self._histories: dict[str, History] = {}
         self._zygote_fingerprint = environment_fingerprint()
         self._failed_starts = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -128,13 +110,13 @@ class Engine:
         job = uuid.uuid4().hex[:12]
         # A zygote that could not be replaced yet renders as before the environment changed.
         key_of_result = cache_key(request, self._zygote_fingerprint)
-        history = _History(request, key_of_result, time.monotonic())
-        cached = () if request.fresh else self._stored_result(history.cache_key)
+        history = History(request, key_of_result, time.monotonic())
+        stored = None if request.fresh else self._stored_result(key_of_result)
         self.jobs.add(job, key, history.cache_key, request, time.time())
         self._remember(job, history)
         self._publish(job, StateChanged(JobState.QUEUED))
-        if cached:
-            self._end_from_store(job, cached)
+        if stored:
+            self._end_from_store(job, stored)
         else:
             self._handle(decisions.JobSubmitted(job, client, request.limits.wall_time_s))
         return Accepted(job)
@@ -150,7 +132,7 @@ class Engine:
         if history := self._histories.get(job):
             return list(enumerate(history.events[after:], start=after + 1))
         # Only the end is kept for long; whatever the client saw before, this comes after it.
-        return list(enumerate(_events_from_log(self.job(job)), start=after + 1))
+        return list(enumerate(events_of(self.job(job)), start=after + 1))
 
     def job(self, prefix: str) -> Job:
         """Return the job whose id begins with `prefix`. Raises InvalidRequest."""
@@ -164,7 +146,7 @@ class Engine:
         """Return what a job printed. Raises InvalidRequest."""
         job = self.job(prefix).id
         history = self._histories.get(job)
-        return "".join(history.log) if history else self.jobs.log(job)
+        return history.log if history else self.jobs.log(job)
 
     def client_seen(self, client: str) -> None:
         """The client is there."""
@@ -209,7 +191,6 @@ class Engine:
 
     def worker_log(self, job: str, text: str) -> None:
         """A worker printed something."""
-        self._histories[job].log.append(text)
         self._publish(job, Log(text))
 
     def worker_exited(self, job: str, status: int) -> None:
@@ -270,7 +251,17 @@ class Engine:
         self.supervisor.spawn(spawn, limits.log_bytes)
 
     async def _collect(self, job: str) -> None:
-        failure = await asyncio.to_thread(self._collect_files, job)
+        try:
+            failure = await asyncio.to_thread(self._collect_files, job)
+        except Exception as error:
+            # Whatever it is, the job must end and its slot be free again.
+            self.last_error = f"{type(error).__name__}: {error}"
+            self._log(f"job {job}: its files could not be taken over: {self.last_error}")
+            failure = Failure(
+                ErrorKind.WORKER_CRASHED,
+                f"The scene's files could not be taken over: {self.last_error}",
+                "See `manim-kernel daemon logs`.",
+            )
         self._handle(decisions.OutputsCollected(job, failure))
 
     def _collect_files(self, job: str) -> Failure | None:
@@ -293,7 +284,7 @@ class Engine:
                     f"Make room in {self._settings.cache_dir} and run it again.",
                 )
             left -= size
-            history.artifacts.append(_artifact(output, sha256, size))
+            history.artifacts.append(artifact_of(output, sha256, size))
         return None
 
     def _end(self, end: decisions.EndJob) -> None:
@@ -301,9 +292,14 @@ class Engine:
         succeeded = end.state is JobState.SUCCEEDED
         artifacts = tuple(history.artifacts) if succeeded else ()
         elapsed_s = time.monotonic() - history.accepted_at
-        log = "".join(history.log)
         self.jobs.finish(
-            job, end.state, elapsed_s=elapsed_s, artifacts=artifacts, error=end.failure, log=log
+            job,
+            end.state,
+            elapsed_s=elapsed_s,
+            artifacts=artifacts,
+            error=end.failure,
+            notes=history.notes,
+            log=history.log,
         )
         for artifact in artifacts:
             self._publish(job, artifact)
@@ -314,13 +310,21 @@ class Engine:
         )
         self._forget_request(job)
 
-    def _end_from_store(self, job: str, artifacts: tuple[Artifact, ...]) -> None:
+    def _end_from_store(self, job: str, stored: Job) -> None:
+        """End `job` as the one before it ended, with all that was shown and said then."""
         elapsed_s = time.monotonic() - self._histories[job].accepted_at
+        log = self.jobs.log(stored.id)
         self.jobs.finish(
-            job, JobState.SUCCEEDED, elapsed_s=elapsed_s, artifacts=artifacts, cached=True
+            job,
+            JobState.SUCCEEDED,
+            elapsed_s=elapsed_s,
+            artifacts=stored.artifacts,
+            cached=True,
+            notes=stored.notes,
+            log=log,
         )
-        for artifact in artifacts:
-            self._publish(job, artifact)
+        for event in (*([Log(log)] if log else ()), *map(Note, stored.notes), *stored.artifacts):
+            self._publish(job, event)
         self._publish(job, StateChanged(JobState.SUCCEEDED, cached=True, elapsed_s=elapsed_s))
         self._forget_request(job)
 
@@ -343,15 +347,17 @@ class Engine:
         events.append(event)
         self._on_event(job, len(events), event)
 
-    def _remember(self, job: str, history: _History) -> None:
+    def _remember(self, job: str, history: History) -> None:
         self._histories[job] = history
         ended = [name for name, known in self._histories.items() if known.ended]
         for name in ended[: max(0, len(ended) - _KEPT_HISTORIES)]:
             del self._histories[name]
 
-    def _stored_result(self, key: str) -> tuple[Artifact, ...]:
-        artifacts = self.jobs.result_for(key)
-        return artifacts if all(self.store.has(a.sha256, a.bytes) for a in artifacts) else ()
+    def _stored_result(self, key: str) -> Job | None:
+        job = self.jobs.result_for(key)
+        if job and all(self.store.has(each.sha256, each.bytes) for each in job.artifacts):
+            return job
+        return None
 
     def _refresh_environment(self) -> None:
         """Notice a changed font, TeX or Manim before trusting stored results or the zygote."""
@@ -389,14 +395,3 @@ class Engine:
         if not task.cancelled() and (error := task.exception()):
             self.last_error = f"{type(error).__name__}: {error}"
             self._log(f"a task failed: {self.last_error}")
-
-
-def _artifact(output: Output, sha256: str, size: int) -> Artifact:
-    described = msgspec.structs.asdict(output)
-    path = described.pop("path")
-    return Artifact(name=Path(path).name, sha256=sha256, bytes=size, **described)
-
-
-def _events_from_log(job: Job) -> list[JobEvent]:
-    end = StateChanged(job.state, cached=job.cached, elapsed_s=job.elapsed_s)
-    return [*job.artifacts, *([job.error] if job.error else []), end]

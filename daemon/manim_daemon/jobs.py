@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -11,6 +12,9 @@ from manim_daemon.protocol import Artifact, ErrorKind, Failure, Job, JobState, R
 
 __all__ = ["JobLog"]
 
+_T = TypeVar("_T")
+
+_SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY,
@@ -24,12 +28,13 @@ CREATE TABLE IF NOT EXISTS jobs (
     cached INTEGER NOT NULL DEFAULT 0,
     error BLOB,
     artifacts BLOB,
+    notes BLOB,
     log TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (created_at);
 CREATE INDEX IF NOT EXISTS jobs_by_cache_key ON jobs (cache_key, state, created_at);
 """
-_COLUMNS = "id, state, scenes, label, created_at, elapsed_s, cached, error, artifacts"
+_COLUMNS = "id, state, scenes, label, created_at, elapsed_s, cached, error, artifacts, notes"
 _KEPT_JOBS = 1000
 
 _INTERRUPTED = Failure(
@@ -47,6 +52,11 @@ class JobLog:
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version != _SCHEMA_VERSION:
+            # A log of what was rendered, of another version: nothing is lost but history.
+            self._db.execute("DROP TABLE IF EXISTS jobs")
+            self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
         self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
@@ -101,19 +111,21 @@ class JobLog:
         artifacts: tuple[Artifact, ...] = (),
         error: Failure | None = None,
         cached: bool = False,
+        notes: tuple[str, ...] = (),
         log: str = "",
     ) -> None:
         """Commit the job's end."""
         scenes = msgspec.json.encode(list(dict.fromkeys(a.scene for a in artifacts))).decode()
         self._db.execute(
             "UPDATE jobs SET state = ?, elapsed_s = ?, artifacts = ?, error = ?, cached = ?,"
-            " log = ?, scenes = CASE WHEN ? = '[]' THEN scenes ELSE ? END WHERE id = ?",
+            " notes = ?, log = ?, scenes = CASE WHEN ? = '[]' THEN scenes ELSE ? END WHERE id = ?",
             (
                 state,
                 elapsed_s,
                 msgspec.msgpack.encode(artifacts),
                 msgspec.msgpack.encode(error) if error else None,
                 cached,
+                msgspec.msgpack.encode(notes),
                 log,
                 scenes,
                 scenes,
@@ -126,14 +138,14 @@ class JobLog:
         row = self._db.execute("SELECT id FROM jobs WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else None
 
-    def result_for(self, cache_key: str) -> tuple[Artifact, ...]:
-        """Return the artifacts of the newest success with the cache key; empty when none."""
+    def result_for(self, cache_key: str) -> Job | None:
+        """Return the newest job that succeeded with the cache key."""
         row = self._db.execute(
-            "SELECT artifacts FROM jobs WHERE cache_key = ? AND state = ?"
+            f"SELECT {_COLUMNS} FROM jobs WHERE cache_key = ? AND state = ?"
             " ORDER BY created_at DESC LIMIT 1",
             (cache_key, JobState.SUCCEEDED),
         ).fetchone()
-        return _artifacts(row[0]) if row else ()
+        return _job(row) if row else None
 
     def newest(self, limit: int) -> tuple[Job, ...]:
         """Return the newest jobs, newest first."""
@@ -156,12 +168,12 @@ class JobLog:
         return str(row[0]) if row else ""
 
 
-def _artifacts(blob: bytes | None) -> tuple[Artifact, ...]:
-    return msgspec.msgpack.decode(blob, type=tuple[Artifact, ...]) if blob else ()
+_Blob = bytes | None
+_Row = tuple[str, str, str, str, float, float, int, _Blob, _Blob, _Blob]
 
 
-def _job(row: tuple[str, str, str, str, float, float, int, bytes | None, bytes | None]) -> Job:
-    identity, state, scenes, label, created_at, elapsed_s, cached, error, artifacts = row
+def _job(row: _Row) -> Job:
+    identity, state, scenes, label, created_at, elapsed_s, cached, error, artifacts, notes = row
     return Job(
         id=identity,
         state=JobState(state),
@@ -171,5 +183,10 @@ def _job(row: tuple[str, str, str, str, float, float, int, bytes | None, bytes |
         elapsed_s=elapsed_s,
         cached=bool(cached),
         error=msgspec.msgpack.decode(error, type=Failure) if error else None,
-        artifacts=_artifacts(artifacts),
+        artifacts=_decoded(artifacts, Artifact),
+        notes=_decoded(notes, str),
     )
+
+
+def _decoded(blob: _Blob, kind: type[_T]) -> tuple[_T, ...]:
+    return msgspec.msgpack.decode(blob, type=tuple[kind, ...]) if blob else ()  # type: ignore[valid-type]

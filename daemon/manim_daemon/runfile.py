@@ -17,6 +17,7 @@ from manim_daemon.settings import Settings
 
 __all__ = [
     "Connection",
+    "data_lock",
     "lock_holder",
     "prepare_runtime_dir",
     "read_connection",
@@ -81,6 +82,28 @@ def runtime_lock(settings: Settings) -> Iterator[bool]:
             yield True
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def data_lock(settings: Settings) -> Iterator[None]:
+    """Hold the folders of jobs and artifacts, which two daemons must not share.
+
+    Raises DaemonUnavailable when another daemon, with another runtime folder, has them.
+    """
+    with contextlib.ExitStack() as held:
+        for folder in {settings.state_dir, settings.cache_dir}:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = held.enter_context((folder / "lock").open("wb"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DaemonUnavailable(
+                    f"Another daemon of yours uses {folder}, but has another runtime folder than "
+                    f"{settings.runtime_dir}.",
+                    "XDG_RUNTIME_DIR or MANIM_KERNEL_RUNTIME_DIR differs between your terminals: "
+                    "set the same one, or stop the other daemon.",
+                ) from None
+        yield
 
 
 def lock_holder(settings: Settings) -> int | None:

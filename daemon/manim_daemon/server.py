@@ -61,6 +61,7 @@ from manim_daemon.protocol import (
 )
 from manim_daemon.runfile import (
     Connection,
+    data_lock,
     prepare_runtime_dir,
     read_connection,
     remove_connection,
@@ -383,7 +384,8 @@ def main() -> int:
             if not free:
                 raise ManimKernelError(launch.ALREADY_RUNNING)
             remove_connection(settings)
-            asyncio.run(_run(settings, report.started))
+            with data_lock(settings):
+                asyncio.run(_run(settings, report.started))
     except ManimKernelError as error:
         report.failed(error.failure)
         _log(str(error))

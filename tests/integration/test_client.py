@@ -139,6 +139,18 @@ def test_identical_request_is_answered_without_rendering(client: Client) -> None
     assert client.submit(request).result().cached
 
 
+def test_stored_result_says_again_what_was_said(client: Client) -> None:
+    """The notes and what the scene printed come with the stored result as with the first."""
+    request = cell(scene("print('drawn')", f"self.add(Circle(radius={time.time()}))"))
+    first, second = client.submit(request), client.submit(request)
+    results = [first.result(), second.result()]
+    assert [result.cached for result in results] == [False, False]
+    third = client.submit(request)
+    assert third.result().cached
+    assert "no plays" in third.result().notes[0]
+    assert client.logs(third.id) == client.logs(first.id) == "drawn\n"
+
+
 def test_fresh_request_is_rendered_anyway(client: Client) -> None:
     """With `fresh` the scene starts, whatever is stored."""
     client.submit(cell(STILL)).result()

@@ -126,7 +126,7 @@ def test_jobs_left_unfinished_have_failed_with_the_reason(log: JobLog, reopened:
 def test_result_is_found_by_its_cache_key(log: JobLog) -> None:
     """The newest success counts; failures are no results."""
     newer = Artifact("Demo", ArtifactKind.VIDEO, "Demo.mp4", "d" * 64, 7, "video/mp4")
-    assert log.result_for("c") == ()
+    assert log.result_for("c") is None
     for number, (state, artifacts) in enumerate(
         [
             (JobState.SUCCEEDED, (_ARTIFACT,)),
@@ -139,8 +139,10 @@ def test_result_is_found_by_its_cache_key(log: JobLog) -> None:
         _add(log, job, now=number)
         log.finish(job, state, elapsed_s=1, artifacts=artifacts)
     _add(log, "f" * 12, now=9)
-    assert log.result_for("c") == (newer,)
-    assert log.result_for("another") == ()
+    found = log.result_for("c")
+    assert found is not None
+    assert found.artifacts == (newer,)
+    assert log.result_for("another") is None
 
 
 def test_job_is_found_by_the_clients_key(log: JobLog) -> None:

@@ -18,6 +18,7 @@ from manim_daemon.errors import DaemonUnavailable
 from manim_daemon.launch import is_alive
 from manim_daemon.runfile import (
     Connection,
+    data_lock,
     lock_holder,
     prepare_runtime_dir,
     read_connection,
@@ -209,3 +210,15 @@ def test_manim_of_the_supported_version_is_taken(
     """Every release of the series will do."""
     monkeypatch.setattr(metadata, "version", lambda name: version)
     launch.require_manim()
+
+
+def test_two_daemons_never_share_jobs_and_artifacts(settings: Settings, tmp_path: Path) -> None:
+    """A daemon with another runtime folder but the same data is refused, and told why."""
+    elsewhere = dataclasses.replace(settings, runtime_dir=tmp_path)
+    with data_lock(settings):
+        with pytest.raises(DaemonUnavailable, match="another runtime folder") as caught:
+            with data_lock(elsewhere):
+                pass
+        assert "XDG_RUNTIME_DIR" in str(caught.value)
+    with data_lock(elsewhere):
+        pass

@@ -62,6 +62,7 @@ class Job(Message, frozen=True, tag="job"):
     cached: bool
     error: Failure | None = None
     artifacts: tuple[Artifact, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 class Jobs(Message, frozen=True, tag="jobs"):
