@@ -10,15 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from manim_daemon.client import Client, JobHandle, JobResult
-from manim_daemon.errors import JobFailed, ManimKernelError
+from manim_daemon.client import Client, JobHandle, JobResult, result_of
+from manim_daemon.errors import ManimKernelError
 from manim_daemon.protocol import (
-    Artifact,
     ErrorKind,
     Failure,
+    JobEvent,
     JobState,
     Log,
-    Note,
     Request,
     StateChanged,
 )
@@ -64,30 +63,16 @@ def follow(handle: JobHandle, view: View, echo: Callable[[str], None]) -> JobRes
 
     Raises JobFailed.
     """
-    artifacts: list[Artifact] = []
-    notes: list[str] = []
-    failure: Failure | None = None
-    final = StateChanged(JobState.FAILED)
-    for event in handle.events():
+
+    def hear(event: JobEvent) -> None:
         view.show(event)
         match event:
             case Log(text=text):
                 echo(text)
-            case Note(message=text):
-                notes.append(text)
-            case Artifact():
-                artifacts.append(event)
-            case Failure():
-                failure = event
             case StateChanged(state=JobState.RUNNING):
                 view.say("Rendering …")
-            case StateChanged():
-                final = event
-    if final.state is not JobState.SUCCEEDED:
-        raise JobFailed(failure or _unexplained(final.state))
-    return JobResult(
-        handle.id, final.cached, final.elapsed_s, tuple(artifacts), final.timings_s, tuple(notes)
-    )
+
+    return result_of(handle.id, handle.events(), hear)
 
 
 class Background:
@@ -165,16 +150,6 @@ def _run(
                 handle.cancel()
             raise
         return deliver(job, client, task.delivery)
-
-
-def _unexplained(state: JobState) -> Failure:
-    if state is JobState.CANCELLED:
-        return Failure(ErrorKind.CANCELLED, "The job was cancelled.")
-    return Failure(
-        ErrorKind.WORKER_CRASHED,
-        "The job failed without a reason.",
-        "%manim_daemon logs may say more.",
-    )
 
 
 def _error_bundle(error: Exception) -> Bundle:

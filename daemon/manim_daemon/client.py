@@ -22,8 +22,7 @@ import secrets
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -31,7 +30,8 @@ from typing import Self, TypeVar
 import zmq
 
 from manim_daemon import launch
-from manim_daemon.errors import DaemonUnavailable, Incompatible, InvalidRequest, JobFailed
+from manim_daemon.errors import DaemonUnavailable, Incompatible, InvalidRequest
+from manim_daemon.following import JobHandle, JobResult, OnProgress, result_of
 from manim_daemon.protocol import (
     Accepted,
     Artifact,
@@ -42,7 +42,6 @@ from manim_daemon.protocol import (
     Command,
     Done,
     ErrorKind,
-    Failure,
     Fetch,
     GetJob,
     GetLogs,
@@ -50,14 +49,10 @@ from manim_daemon.protocol import (
     Goodbye,
     Hello,
     Job,
-    JobEvent,
     Jobs,
-    JobState,
     ListJobs,
     Logs,
     NeedAssets,
-    Note,
-    Progress,
     Push,
     Put,
     Refused,
@@ -65,7 +60,6 @@ from manim_daemon.protocol import (
     Request,
     Result,
     Shutdown,
-    StateChanged,
     Status,
     Submit,
     Welcome,
@@ -75,9 +69,7 @@ from manim_daemon.protocol import (
 from manim_daemon.runfile import Connection, lock_holder
 from manim_daemon.settings import Settings
 
-__all__ = ["Client", "JobHandle", "JobResult", "OnProgress"]
-
-OnProgress = Callable[[int, int, str], None]
+__all__ = ["Client", "JobHandle", "JobResult", "OnProgress", "result_of"]
 
 _CALL_TIMEOUT_S = 30.0
 _HELLO_TIMEOUT_S = 5.0
@@ -93,79 +85,6 @@ _R = TypeVar("_R")
 
 class _Stopped(DaemonUnavailable):
     pass
-
-
-@dataclass(frozen=True)
-class JobResult:
-    """How a job ended well."""
-
-    job: str
-    cached: bool
-    elapsed_s: float
-    artifacts: tuple[Artifact, ...]
-    timings_s: Mapping[str, float]
-    notes: tuple[str, ...]
-
-
-class JobHandle:
-    """One job of the daemon's, seen from a client. Not thread-safe, like the client."""
-
-    def __init__(self, client: Client, job: str) -> None:
-        self.id = job
-        self._client = client
-
-    def events(self) -> Iterator[JobEvent]:
-        """Yield the job's events in order, up to and including its final StateChanged.
-
-        Connects again by itself when the daemon was restarted. A KeyboardInterrupt passes through;
-        the job goes on until `cancel` is called or the client closes.
-        Raises DaemonUnavailable.
-        """
-        seen = 0
-        attached = self._client._attach(self.id, seen)
-        while True:
-            push = self._client._next_push(self.id)
-            if push is None:
-                attached = self._client._stay_attached(self.id, seen, attached)
-                continue
-            if push.seq:
-                if push.seq > seen + 1:
-                    # Something was lost on the way: have it sent again.
-                    attached = self._client._attach(self.id, seen)
-                if push.seq != seen + 1:
-                    continue
-                seen = push.seq
-            yield push.event
-            if isinstance(push.event, StateChanged) and push.event.state.is_final:
-                return
-
-    def result(self, on_progress: OnProgress | None = None) -> JobResult:
-        """Wait for the end. Raises JobFailed when the job failed or was cancelled.
-
-        `on_progress(current, total, message)` hears frames of the current play and its name.
-        """
-        artifacts: list[Artifact] = []
-        notes: list[str] = []
-        failure = Failure(ErrorKind.WORKER_CRASHED, "The job failed without saying why.")
-        for event in self.events():
-            match event:
-                case Artifact():
-                    artifacts.append(event)
-                case Note(message):
-                    notes.append(message)
-                case Failure():
-                    failure = event
-                case Progress() if on_progress:
-                    on_progress(event.frame, event.frames, event.name)
-                case StateChanged(state, cached, elapsed_s, timings_s) if state.is_final:
-                    if state is JobState.SUCCEEDED:
-                        found = tuple(artifacts)
-                        return JobResult(self.id, cached, elapsed_s, found, timings_s, tuple(notes))
-        raise JobFailed(failure)
-
-    def cancel(self) -> None:
-        """Ask the daemon to end the job; the final event follows. Raises InvalidRequest."""
-        self._client.cancel(self.id)
 
 
 class Client:

@@ -216,9 +216,9 @@ def test_two_daemons_never_share_jobs_and_artifacts(settings: Settings, tmp_path
     """A daemon with another runtime folder but the same data is refused, and told why."""
     elsewhere = dataclasses.replace(settings, runtime_dir=tmp_path)
     with data_lock(settings):
-        with pytest.raises(DaemonUnavailable, match="another runtime folder") as caught:
-            with data_lock(elsewhere):
-                pass
+        taken = pytest.raises(DaemonUnavailable, match="another runtime folder")
+        with taken as caught, data_lock(elsewhere):
+            pass
         assert "XDG_RUNTIME_DIR" in str(caught.value)
     with data_lock(elsewhere):
         pass
