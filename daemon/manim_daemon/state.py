@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
+from manim_daemon import outcomes
 from manim_daemon.protocol import ErrorKind, Failure, Finished, JobState, WorkerEvent
 
 __all__ = [
@@ -32,7 +33,8 @@ __all__ = [
 ]
 
 MAX_ATTEMPTS = 2
-_SIGSEGV, _SIGXCPU, _SIGKILL = 128 + 11, 128 + 24, 128 + 9
+_LAST_WORDS_S = 1.0
+"""A worker notices its time limit itself and says where it was; this is how long that may take."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ class DaemonState:
                 self._jobs[job] = _Job(client, timeout_s)
                 self._enqueue(job, client)
             case JobCancelled(job):
-                return self._end_early(job, _CANCELLED) + self._start_waiting()
+                return self._end_early(job, outcomes.CANCELLED) + self._start_waiting()
             case ClientSeen(client):
                 self._mark_client(client, None)
             case ClientLost(client, now):
@@ -268,7 +270,7 @@ class DaemonState:
 
     def _leave(self, client: str) -> list[Action]:
         jobs = [name for name, job in self._jobs.items() if job.client == client]
-        return [action for name in jobs for action in self._end_early(name, _CLIENT_GONE)]
+        return [action for name in jobs for action in self._end_early(name, outcomes.CLIENT_GONE)]
 
     def _end_early(self, name: str, failure: Failure) -> list[Action]:
         job = self._jobs.get(name)
@@ -293,7 +295,7 @@ class DaemonState:
         if isinstance(job.report, Finished):
             job.collecting = True
             return [CollectOutputs(name)]
-        failure = job.report or _crash(status)
+        failure = job.report or outcomes.crash(status)
         return [self._end(name, JobState.FAILED, failure)]
 
     def _collected(self, name: str, failure: Failure | None) -> list[Action]:
@@ -314,7 +316,7 @@ class DaemonState:
                 # Its exit will not be told any more, but how it ends is known.
                 actions += self._worker_gone(name, 0)
             elif job.attempts >= MAX_ATTEMPTS:
-                actions.append(self._end(name, JobState.FAILED, _LOST_TOO_OFTEN))
+                actions.append(self._end(name, JobState.FAILED, outcomes.LOST_TOO_OFTEN))
             else:
                 job.running = False
                 self._enqueue(name, job.client)
@@ -327,49 +329,13 @@ class DaemonState:
                 job.started_at = now
             lost = job.client_lost_at
             if lost is not None and now - lost > self.client_grace_s:
-                actions += self._end_early(name, _CLIENT_GONE)
-            elif job.started_at is not None and now - job.started_at > job.timeout_s:
-                actions += self._end_early(name, _timeout(job.timeout_s))
+                actions += self._end_early(name, outcomes.CLIENT_GONE)
+            elif (
+                job.started_at is not None and now - job.started_at > job.timeout_s + _LAST_WORDS_S
+            ):
+                actions += self._end_early(name, outcomes.timeout(job.timeout_s))
         return actions
-
-
-_CANCELLED = Failure(ErrorKind.CANCELLED, "The render was cancelled.")
-_CLIENT_GONE = Failure(
-    ErrorKind.CANCELLED, "The render was cancelled because its notebook or terminal went away."
-)
-_LOST_TOO_OFTEN = Failure(
-    ErrorKind.WORKER_CRASHED,
-    "The render process ended twice before this scene was done.",
-    "See `manim-kernel daemon logs`; memory may be short.",
-)
 
 
 def _final_state(failure: Failure) -> JobState:
     return JobState.CANCELLED if failure.kind is ErrorKind.CANCELLED else JobState.FAILED
-
-
-def _timeout(seconds: float) -> Failure:
-    return Failure(
-        ErrorKind.TIMEOUT,
-        f"The render took longer than {seconds:g} seconds and was stopped.",
-        "Look for a loop that does not end, or allow more with --timeout SECONDS.",
-    )
-
-
-def _crash(status: int) -> Failure:
-    if status == _SIGSEGV:
-        what = "crashed with a segmentation fault (signal 11) in compiled code"
-        hint = "A call into a compiled library went wrong; try the scene in smaller parts."
-    elif status == _SIGKILL:
-        what = "was killed (signal 9)"
-        hint = "Most often the machine ran out of memory: use a lower quality or fewer objects."
-    elif status == _SIGXCPU:
-        what = "used up its CPU time (signal 24)"
-        hint = "Look for a loop that does not end, or allow more with --timeout SECONDS."
-    elif status > 128:
-        what = f"was ended by signal {status - 128}"
-        hint = "See what it printed: `manim-kernel jobs logs`."
-    else:
-        what = f"ended by itself with exit code {status}"
-        hint = "Remove calls of os._exit() or quit(); a scene ends by returning from construct()."
-    return Failure(ErrorKind.WORKER_CRASHED, f"The process that rendered the scene {what}.", hint)

@@ -150,7 +150,15 @@ _CASES = [
         scene("while True: pass"),
         ErrorKind.TIMEOUT,
         "longer than 0.5 seconds",
+        4,
         hint="--timeout",
+        fields=_limited(wall_time_s=0.5),
+    ),
+    Bad(
+        "compiled code that does not return",
+        scene("import itertools", "sum(itertools.repeat(0))"),
+        ErrorKind.TIMEOUT,
+        "longer than 0.5 seconds",
         fields=_limited(wall_time_s=0.5),
     ),
     Bad(
@@ -163,6 +171,7 @@ _CASES = [
         ),
         ErrorKind.TIMEOUT,
         "longer than 0.5 seconds",
+        7,
         fields=_limited(wall_time_s=0.5),
     ),
     Bad(

@@ -17,6 +17,7 @@ from manim.scene.scene import Scene
 
 from manim_daemon.protocol import Finished, Note, Request, SceneStarted, decode_request
 from manim_daemon.worker import failures, latex, outputs, sandbox
+from manim_daemon.worker.alarm import set_alarm
 from manim_daemon.worker.channel import Channel
 from manim_daemon.worker.configure import apply_flags, configure
 from manim_daemon.worker.loading import SceneModule, write_sources
@@ -56,6 +57,7 @@ class _Job:
     def run(self) -> dict[str, float]:
         started = time.monotonic()
         request = decode_request((self.folder / "request.msgpack").read_bytes())
+        set_alarm(request.limits.wall_time_s)
         write_sources(request, self._work)
         os.chdir(self._work)
         # Every fork of the zygote starts from the same state of the generators.

@@ -14,7 +14,7 @@ import msgspec
 
 from manim_daemon.protocol import ErrorKind, Failure, TracebackLine
 
-__all__ = ["SceneProblem", "describe"]
+__all__ = ["Described", "SceneProblem", "describe"]
 
 _MAX_SOURCE_LINE = 400
 
@@ -46,12 +46,16 @@ _MESSAGE_HINTS = (
 )
 
 
-class SceneProblem(Exception):
-    """A failure that already says everything; raised by the worker's own code."""
+class Described(BaseException):
+    """An error of the worker's own, whose `failure` says everything but where it happened."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+class SceneProblem(Described, Exception):
+    """One that a scene may catch."""
 
 
 def describe(
@@ -71,7 +75,7 @@ def describe(
 
 def _describe(error: BaseException, user_files: Mapping[str, str], memory_bytes: int) -> Failure:
     lines = _own_lines(error, user_files)
-    if isinstance(error, SceneProblem):
+    if isinstance(error, Described):
         found = error.failure
         return Failure(
             found.kind, found.message, found.hint, found.exception, found.traceback or lines
