@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from manim_kernel_ext import placeholder
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -29,6 +31,7 @@ class Takeover:
             self._on = True
             # Importing Manim registers its magic; before each cell the name is taken back.
             self._shell.events.register("pre_execute", self._take)
+            placeholder.install()
         self._take()
 
     def stop(self) -> None:
@@ -37,6 +40,7 @@ class Takeover:
             return
         self._on = False
         self._shell.events.unregister("pre_execute", self._take)
+        placeholder.remove()
         for kind in _KINDS:
             magics = self._magics(kind)
             if magics.get(_NAME) is self._magic:

@@ -9,6 +9,7 @@ from configparser import RawConfigParser
 from typing import Any
 
 from manim_daemon.protocol import ConfigValue
+from manim_kernel_ext import placeholder
 
 __all__ = ["is_implied", "settings", "tex_template"]
 
@@ -51,10 +52,12 @@ def is_implied(name: str, value: object) -> bool:
 def settings() -> dict[str, ConfigValue]:
     """Return what the notebook set on Manim's ``config``, by its keys, colours as ``#RRGGBB``."""
     config = _config()
+    found = {key: _plain(getattr(config, key, None)) for key in _KEYS}
+    if isinstance(config, placeholder.Config):
+        return {key: value for key, value in found.items() if value is not None}
     parser = getattr(config, "_parser", None)
     if parser is None:
         return {}
-    found = {key: _plain(getattr(config, key, None)) for key in _KEYS}
     return {
         key: value
         for key, value in found.items()

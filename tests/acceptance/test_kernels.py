@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.acceptance.daemon_home import Home
 from tests.acceptance.kernels import Cell, Notebook, decoded, execute, printed
@@ -59,6 +61,20 @@ def test_the_quickstart_runs_without_manim_in_the_kernel(
     cells = [Cell(one) for one in executed.cells if one.source.startswith("%%manim_render")]
     assert [len(cell.outputs) for cell in cells] == [1] * len(cells)
     assert [len(cell.videos) + len(cell.images) for cell in cells] == [1] * len(cells)
+
+
+def test_existing_notebooks_run_unchanged_without_manim(notebook: Notebook) -> None:
+    """After takeover, importing Manim does no harm and what is set on config reaches the scene."""
+    cells = [
+        notebook.run("%manim_takeover"),
+        notebook.run("from manim import *\nconfig.background_color = '#ff0000'"),
+        notebook.run("%%manim -ql -s -r 64,36 Red\nclass Red(Scene):\n    pass"),
+        notebook.run("%manim_takeover off"),
+    ]
+    assert [cell.error for cell in cells] == [""] * 4
+    with Image.open(io.BytesIO(cells[2].images[0])) as image:
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
+    assert notebook.run("import manim").ename == "ModuleNotFoundError"
 
 
 def test_a_background_render_shows_its_result_in_its_own_cell(notebook: Notebook) -> None:
