@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import enum
 import sys
 from dataclasses import dataclass
@@ -52,10 +53,11 @@ def detect(shell: InteractiveShell) -> Frontend:
 def kernel_settings() -> dict[str, object]:
     """Return ``media_width`` and ``media_embed`` of Manim's ``config``, if the kernel has one."""
     config: Any = getattr(sys.modules.get("manim"), "config", {})
-    try:
-        return {name: config[name] for name in _SETTINGS}
-    except (AttributeError, KeyError, TypeError):
-        return {}
+    found: dict[str, object] = {}
+    for name in _SETTINGS:
+        with contextlib.suppress(AttributeError, KeyError, TypeError):
+            found[name] = config[name]
+    return found
 
 
 def cell_settings(cell: str) -> dict[str, object]:

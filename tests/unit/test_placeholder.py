@@ -44,6 +44,7 @@ def test_what_is_set_on_config_reaches_the_scenes(manim: ModuleType) -> None:
 def test_how_the_result_is_shown_is_taken_from_config(manim: ModuleType) -> None:
     """The width that existing notebooks set holds."""
     manim.config.media_width = "75%"
+    assert kernel_settings() == {"media_width": "75%"}
     manim.config.media_embed = True
     assert kernel_settings() == {"media_width": "75%", "media_embed": True}
 
