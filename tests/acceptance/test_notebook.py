@@ -36,16 +36,6 @@ _FRAMES = {
 }
 """Frames of each video of the quickstart, as `manim render` counts them."""
 
-_LOAD_LIMIT_S = 0.3
-_LOAD_AND_TIME = """
-import time
-started = time.perf_counter()
-%load_ext manim_kernel_ext
-print(time.perf_counter() - started)
-"""
-_ATTEMPTS = 3
-"""The machine may be busy: a limit in seconds holds when it holds once."""
-
 
 @pytest.fixture(scope="module")
 def quickstart(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -110,17 +100,11 @@ def test_an_export_of_the_saved_quickstart_still_plays(quickstart: Path) -> None
     assert [page.count(data.strip()) for data in images] == [1]
 
 
-def test_loading_the_extension_is_quick_and_starts_the_daemon(
-    empty_home: Home, tmp_path: Path
-) -> None:
-    """%load_ext returns within 0.3 s, and soon after a daemon runs that nobody else started."""
-    for _ in range(_ATTEMPTS):
-        with Notebook(tmp_path, sys.executable, empty_home.environment) as notebook:
-            seconds = float(notebook.run(_LOAD_AND_TIME).stream("stdout"))
-            wait_until(lambda: empty_home.is_alive, "the daemon runs")
-        if seconds < _LOAD_LIMIT_S:
-            return
-    pytest.fail(f"Loading took {seconds:.2f} s, and as long {_ATTEMPTS - 1} times before.")
+def test_loading_the_extension_starts_the_daemon(empty_home: Home, tmp_path: Path) -> None:
+    """Soon after %load_ext a daemon runs that nobody else started."""
+    with Notebook(tmp_path, sys.executable, empty_home.environment) as notebook:
+        assert notebook.run("%load_ext manim_kernel_ext").error == ""
+        wait_until(lambda: empty_home.is_alive, "the daemon runs")
 
 
 def test_names_of_earlier_cells_work_in_a_scene(notebook: Notebook) -> None:

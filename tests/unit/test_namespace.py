@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-import time
+import tracemalloc
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -155,12 +155,16 @@ def test_a_value_that_is_too_large_is_named_with_its_size(
 
 
 def test_a_large_array_is_refused_without_copying_it(cells: Cells) -> None:
-    """100 MB are refused at once."""
+    """100 MB are refused by looking at their size."""
     cells.run("import numpy as np; thing = np.ones(100_000_000, dtype=np.uint8)")
-    started = time.perf_counter()
-    with pytest.raises(InvalidRequest, match=r"100\.0 MB"):
-        cells.collect("thing", limit=1_000_000)
-    assert time.perf_counter() - started < 0.5
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidRequest, match=r"100\.0 MB"):
+            cells.collect("thing", limit=1_000_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
 
 
 @pytest.mark.parametrize(
@@ -222,17 +226,3 @@ def test_the_same_notebook_gives_the_same_bytes(cells: Cells) -> None:
         "ps = [P(), P()]\nf = lambda: ps"
     )
     assert cells.collect("f, ps").items == cells.collect("f, ps").items
-
-
-def test_an_ordinary_cell_takes_a_few_milliseconds(cells: Cells) -> None:
-    """Analysing a cell is nothing that a user could notice."""
-    cells.run("K = 1\ndef helper(x): return x * K")
-    body = "\n".join(f"        self.play(Create(Square(helper({i}))))" for i in range(50))
-    cell = f"class A(Scene):\n    def construct(self):\n{body}"
-
-    def took() -> float:
-        started = time.perf_counter()
-        cells.prepare(cell)
-        return time.perf_counter() - started
-
-    assert min(took() for _ in range(5)) < 0.1
