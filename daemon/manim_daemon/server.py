@@ -20,7 +20,6 @@ import zmq.asyncio
 from zmq.auth.asyncio import AsyncioAuthenticator
 
 from manim_daemon import launch
-from manim_daemon.artifacts import StoreError, Upload
 from manim_daemon.engine import Engine
 from manim_daemon.errors import InvalidRequest, ManimKernelError
 from manim_daemon.protocol import (
@@ -70,14 +69,14 @@ from manim_daemon.runfile import (
 )
 from manim_daemon.settings import Settings
 from manim_daemon.status import Clock, daemon_status
+from manim_daemon.uploads import Uploads
 
 __all__ = ["main"]
 
 _MAX_MESSAGE = 320 * 1024 * 1024
-_MAX_UPLOADS = 64
 _HEARTBEAT_MS = 2_000
 _HEARTBEAT_TIMEOUT_MS = 10_000
-_TICK_S = 0.05
+_TICK_S = 0.25
 _LOOK_S = 2.0
 _PING_OWNERS_S = 1.0
 _PING_OTHERS_S = 2.0
@@ -94,7 +93,7 @@ class Server:
         self._clock = Clock()
         self._stopping = asyncio.Event()
         self._cursors: dict[str, dict[Client, int]] = {}
-        self._uploads: dict[tuple[Client, str], Upload] = {}
+        self._uploads = Uploads(self._engine.store)
         self._pinged: dict[Client, float] = {}
         self._last_used = time.monotonic()
         self._server_public, self._server_secret = zmq.curve_keypair()
@@ -104,6 +103,7 @@ class Server:
         self._socket = self._make_socket()
         self._connection = self._make_connection()
         self._looked_at = time.monotonic()
+        self._will_look = False
 
     async def serve(self, started: Callable[[], None]) -> None:
         """Serve until told to stop or idle for too long; `started` is called once reachable."""
@@ -129,7 +129,6 @@ class Server:
         finally:
             if self._is_known():
                 remove_connection(self._settings)
-            # Whoever asks from now on is not answered, and finds the next daemon.
             loop.remove_reader(self._socket.FD)
             await self._engine.stop()
             self._socket.close(linger=200)
@@ -169,7 +168,9 @@ class Server:
 
     def _receive_all(self) -> None:
         """Take every waiting message: the descriptor only signals once for all of them."""
-        while True:
+        self._will_look = False
+        # From the goodbye on nobody is answered any more, and everybody finds the next daemon.
+        while not self._stopping.is_set():
             try:
                 frames = self._socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
@@ -222,7 +223,7 @@ class Server:
             case Cancel(job):
                 self._engine.cancel(job)
             case Put():
-                self._put(client, command)
+                self._uploads.take(client, command)
             case Fetch(sha256, offset, length):
                 return self._fetch(sha256, offset, length)
             case GetStatus():
@@ -241,25 +242,6 @@ class Server:
         """Begin to push events only after the reply that announces the job."""
         if isinstance(call.command, Attach) and isinstance(result, Done):
             self._subscribe(client, call.command.job, call.command.after)
-
-    def _put(self, client: Client, put: Put) -> None:
-        upload = self._uploads.get((client, put.sha256))
-        if upload is None:
-            if len(self._uploads) >= _MAX_UPLOADS:
-                raise InvalidRequest("Too many files are on their way.", "Try again in a moment.")
-            upload = self._uploads[client, put.sha256] = self._engine.store.open_upload()
-        try:
-            if put.offset != upload.size:
-                raise StoreError(f"A piece at {put.offset} came where {upload.size} was due")
-            upload.write(put.data)
-            if put.last:
-                upload.finish(put.sha256)
-        except (StoreError, OSError) as error:
-            put = Put(put.sha256, put.offset, b"", last=True)
-            raise InvalidRequest(f"The file was not taken: {error}.", "Send it again.") from error
-        finally:
-            if put.last:
-                self._uploads.pop((client, put.sha256)).abort()
 
     def _fetch(self, sha256: str, offset: int, length: int) -> Chunk:
         store = self._engine.store
@@ -297,6 +279,10 @@ class Server:
             self._cursors.pop(job, None)
 
     def _send(self, client: Client, message: FromDaemon) -> bool:
+        if not self._will_look:
+            # Sending may use up the descriptor's signal that something has come in.
+            self._will_look = True
+            asyncio.get_running_loop().call_soon(self._receive_all)
         try:
             self._socket.send_multipart([client, encode(message)], zmq.NOBLOCK)
         except zmq.Again:
@@ -329,8 +315,7 @@ class Server:
         self._pinged.pop(client, None)
         for cursors in self._cursors.values():
             cursors.pop(client, None)
-        for owner, sha256 in [key for key in self._uploads if key[0] == client]:
-            self._uploads.pop((owner, sha256)).abort()
+        self._uploads.forget(client)
 
     def _is_known(self) -> bool:
         return read_connection(self._settings) == self._connection
