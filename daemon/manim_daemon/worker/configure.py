@@ -13,7 +13,6 @@ from manim_daemon.protocol import RenderOptions, Request
 __all__ = ["apply_flags", "configure"]
 
 _NO_NEWS = ("has no play calls. Automatic", "Output format set as webm")
-_INFLIGHT_ENCODERS = 4
 _VALUES = {
     "quality": "--quality",
     "format": "--format",
@@ -61,8 +60,8 @@ def apply_flags(options: RenderOptions, source: Path) -> None:
         config.background_color = options.background_color
     config.progress_bar = "none"
     config.disable_caching = True
-    # Encode finished plays while the next are drawn; the files stay the same.
-    config.max_inflight_encoders = max(config.max_inflight_encoders, _INFLIGHT_ENCODERS)
+    # With several at once, x264 gives other files from run to run.
+    config.max_inflight_encoders = 1
     config.notify_outdated_version = False
     logger.setLevel(options.verbosity or "WARNING")
 
