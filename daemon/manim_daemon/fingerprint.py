@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -74,12 +76,21 @@ def _without_place(item: _Item) -> _Item:
     return item
 
 
-def _versions() -> Iterator[str]:
-    for name in _DISTRIBUTIONS:
-        try:
-            yield f"{name} {metadata.version(name)}"
-        except metadata.PackageNotFoundError:
-            yield f"{name} -"
+def _versions() -> tuple[str, ...]:
+    # Installing or removing a package changes the time of the folder that holds its metadata.
+    return _versions_in(tuple(map(_stamp, sys.path)))
+
+
+@functools.lru_cache(maxsize=1)
+def _versions_in(_: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{name} {_version(name)}" for name in _DISTRIBUTIONS)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "-"
 
 
 def _programs() -> Iterator[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -136,8 +136,15 @@ def test_fingerprint_tells_a_changed_environment(
     assert environment_fingerprint() != before
 
 
-def test_fingerprint_tells_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upgrade of a library is another environment."""
-    before = environment_fingerprint()
-    monkeypatch.setattr(metadata, "version", lambda name: "99.0")
-    assert environment_fingerprint() != before
+def test_fingerprint_tells_another_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another library first on the path, and its upgrade, are other environments."""
+    seen = {environment_fingerprint()}
+    monkeypatch.syspath_prepend(tmp_path)
+    for version in ("98.0", "99.0"):
+        for old in tmp_path.iterdir():
+            shutil.rmtree(old)
+        info = tmp_path / f"manim-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: manim\nVersion: {version}\n")
+        seen.add(environment_fingerprint())
+    assert len(seen) == 3
