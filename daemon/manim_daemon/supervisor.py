@@ -36,12 +36,6 @@ from manim_daemon.zygote_protocol import (
 __all__ = ["Listener", "Supervisor"]
 
 _STOP_GRACE_S = 3.0
-# glibc: keep the memory of a frame for the next one instead of giving it back and faulting it in
-# again, a fifth of a small scene's time. In bytes.
-_MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 1024**2),
-    "MALLOC_TRIM_THRESHOLD_": str(256 * 1024**2),
-}
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "TZ", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "TEXMFHOME")
 
 
@@ -249,4 +243,4 @@ def _clean_environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     # One thread per worker: the cores are shared out by job, and threads do not survive a fork.
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**kept, **threads, **_MALLOC, "LANG": "C.UTF-8", "MPLBACKEND": "Agg"}
+    return {**kept, **threads, "LANG": "C.UTF-8", "MPLBACKEND": "Agg"}
